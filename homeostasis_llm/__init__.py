@@ -1,0 +1,90 @@
+"""One thin layer to every language model.
+
+Each public name is loaded when it is first used: importing the package imports neither litellm nor langchain, opens
+no socket and prints nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .errors import (
+        AllProvidersFailedError,
+        APIKeyError,
+        APIKeyMissingError,
+        AuthenticationError,
+        BrokenPluginError,
+        ContentRefusedError,
+        ContextLengthError,
+        ErrorType,
+        InvalidRequestError,
+        InvalidResponseError,
+        LLMConnectionError,
+        LLMError,
+        LLMTimeoutError,
+        ModelNotFoundError,
+        OverloadedError,
+        PermissionDeniedError,
+        QuotaExceededError,
+        RateLimitError,
+        ServerError,
+        UnknownProviderError,
+    )
+    from .langchain import ChatHomeostasis
+    from .messages import AudioPart, FilePart, ImagePart, LLMMessage, Reasoning, TextPart, ToolCall
+    from .provider import LLMProviderInterface, astream_chunks, stream_chunks
+    from .registry import ProviderFactory
+    from .request import JSONSchema, LLMRequest, Timeout, Tool
+    from .response import FinishReason, LLMChunk, LLMResponse, ToolCallFragment
+    from .usage import Usage
+
+_HOMES = {
+    "errors": (
+        "APIKeyError",
+        "APIKeyMissingError",
+        "AllProvidersFailedError",
+        "AuthenticationError",
+        "BrokenPluginError",
+        "ContentRefusedError",
+        "ContextLengthError",
+        "ErrorType",
+        "InvalidRequestError",
+        "InvalidResponseError",
+        "LLMConnectionError",
+        "LLMError",
+        "LLMTimeoutError",
+        "ModelNotFoundError",
+        "OverloadedError",
+        "PermissionDeniedError",
+        "QuotaExceededError",
+        "RateLimitError",
+        "ServerError",
+        "UnknownProviderError",
+    ),
+    "langchain": ("ChatHomeostasis",),
+    "messages": ("AudioPart", "FilePart", "ImagePart", "LLMMessage", "Reasoning", "TextPart", "ToolCall"),
+    "provider": ("LLMProviderInterface", "astream_chunks", "stream_chunks"),
+    "registry": ("ProviderFactory",),
+    "request": ("JSONSchema", "LLMRequest", "Timeout", "Tool"),
+    "response": ("FinishReason", "LLMChunk", "LLMResponse", "ToolCallFragment"),
+    "usage": ("Usage",),
+}
+_home_of = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [  # noqa: PLE0604  # computed, and compared with the imports above by a test
+    *sorted(_home_of),
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _home_of:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f".{_home_of[name]}", __name__), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,0 +1,98 @@
+"""Make a class a checked value: a pydantic dataclass whose errors are ours and fit on one line.
+
+A plain `@dataclass` subclass of a value keeps the checks of the fields it inherits.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar, TypeVar, dataclass_transform
+
+from pydantic import ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+
+from .errors import InvalidRequestError
+
+T = TypeVar("T")
+
+_field_names: set[str] = set()
+
+_CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False, validate_default=False)
+_LONGEST_INPUT = 60
+"""Characters of a refused value that its error repeats."""
+
+
+@dataclass_transform(field_specifiers=(dataclasses.field, Field))
+def value(cls: type[T]) -> type[T]:
+    """Decorate `cls` as a value. Its constructor raises `InvalidRequestError`, naming the field, for bad input."""
+    made: type[T] = pydantic_dataclass(config=_CONFIG)(cls)  # type: ignore[assignment]  # a proxy typed too loosely
+    checked_init = made.__init__
+
+    names = [field.name for field in dataclasses.fields(made) if field.init]  # type: ignore[arg-type]
+    _field_names.update(names)
+
+    def __init__(self: T, *args: Any, **kwargs: Any) -> None:
+        if len(args) <= len(names) and not kwargs.keys() & set(names[: len(args)]):
+            # pydantic would name a positional argument by its number.
+            args, kwargs = (), {**dict(zip(names, args, strict=False)), **kwargs}
+        try:
+            checked_init(self, *args, **kwargs)
+        except ValidationError as error:
+            message = explain(error, made.__name__)
+        else:
+            return
+        # Raised out here so that the error drags no pydantic traceback, and so no copy of the input, with it.
+        raise InvalidRequestError(message)
+
+    __init__.__wrapped__ = checked_init  # type: ignore[attr-defined]
+    # pydantic's __init__ marks itself so that validation of nested values fills fields directly; ours must too.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+    made.__init__ = __init__  # type: ignore[assignment,method-assign]
+    return made
+
+
+class Value:
+    """Base of the values: what keeps a plain `@dataclass` subclass checked."""
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+    def __post_init__(self) -> None:
+        # Only pydantic's own __init__ has checked anything; the one that `@dataclass` wrote for a subclass has not.
+        if "__pydantic_validator__" not in vars(type(self)):
+            base = next(cls for cls in type(self).__mro__ if "__pydantic_validator__" in vars(cls))
+            names = [field.name for field in dataclasses.fields(base) if field.init]
+            checked = base(**{name: getattr(self, name) for name in names})
+            for name in names:
+                setattr(self, name, getattr(checked, name))
+
+
+def explain(error: ValidationError, owner: str) -> str:
+    """One line for all that pydantic found wrong with a value of the class called `owner`."""
+    found = [dict(details) for details in error.errors(include_url=False)]
+    # Each branch of a union complains; the branches that only say "this is of another type" hide the one that fits.
+    telling = [details for details in found if not details["type"].endswith("_type")]
+    return "; ".join(dict.fromkeys(_sentence(owner, details) for details in telling or found))
+
+
+def _sentence(owner: str, details: dict[str, Any]) -> str:
+    unexpected = details["type"] == "unexpected_keyword_argument"  # its name is no field, and is the point
+    path = f".{details['loc'][-1]}" if unexpected else "".join(_step(step) for step in details["loc"])
+    ours = details.get("ctx", {}).get("error")
+    if isinstance(ours, InvalidRequestError):  # it names its own field already
+        return f"{owner}{path}: {ours}" if path else str(ours)
+    problem = details["msg"].removeprefix("Value error, ")
+    problem = problem[:1].lower() + problem[1:]
+    given = details["input"]
+    # A missing field has no value of its own, and what a large object looks like helps nobody.
+    if details["type"].startswith("missing") or not isinstance(given, (str, int, float, bool, type(None))):
+        return f"{owner}{path}: {problem}"
+    shown = repr(given)
+    shown = shown if len(shown) <= _LONGEST_INPUT else f"{shown[:_LONGEST_INPUT]}…"
+    return f"{owner}{path}: {problem}, got {shown}"
+
+
+def _step(step: int | str) -> str:
+    if isinstance(step, int):
+        return f"[{step}]"
+    # pydantic also names the branch of a union it was in; that is no field.
+    return f".{step}" if step in _field_names else ""

@@ -1,0 +1,172 @@
+"""State what a provider promises. Whoever implements five members has a full provider: everything else follows.
+
+The five are `name`, `default_model`, `complete`, `validate_key` and `get_available_models`. Streams, async and the
+LangChain chat model come from them; a provider that can do better overrides `complete_stream` and the async methods.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import SecretStr
+
+from .errors import InvalidRequestError
+from .redaction import remember
+from .request import LLMRequest
+from .response import LLMChunk, LLMResponse, ToolCallFragment
+
+if TYPE_CHECKING:
+    from .langchain import ChatHomeostasis
+
+# White space and control characters: they would end an HTTP header, or were pasted along.
+_UNSENDABLE = re.compile(r"[\s\x00-\x1f\x7f]")
+
+
+class LLMProviderInterface(ABC):
+    """A provider of language models. Its methods may be called by several threads and tasks at once.
+
+    A constructor of one's own takes `api_key` first and keyword options after it, such as `base_url`. It need not call
+    this one: assigning `self.api_key` is enough, and keeps the key out of `repr`, `vars` and tracebacks.
+    """
+
+    def __init__(self, api_key: str | SecretStr | None = None, **options: Any) -> None:
+        """`options` set attributes that the class declares; another name raises `InvalidRequestError`."""
+        self.api_key = api_key
+        for option, given in options.items():
+            # A mistyped base_url must not send the key to the default host.
+            if option.startswith("_") or not hasattr(type(self), option):
+                raise InvalidRequestError(f"{type(self).__name__}: has no option {option!r}")
+            setattr(self, option, given)
+
+    @property
+    def api_key(self) -> Any:
+        """The key as a `str`, `""` without one. Held as a secret: use it, do not keep a copy.
+
+        Typed loosely so that an author's own `self.api_key = api_key` passes a strict type check.
+        """
+        key: SecretStr | None = self.__dict__.get("_api_key")
+        return "" if key is None else key.get_secret_value()
+
+    @api_key.setter
+    def api_key(self, key: str | SecretStr | None) -> None:
+        secret = key if isinstance(key, SecretStr) else SecretStr(key or "")
+        remember(secret.get_secret_value())
+        if _UNSENDABLE.search(secret.get_secret_value()):
+            raise InvalidRequestError(
+                "api_key: contains a line break, a space or another character that no key has; copy it again"
+            )
+        self.__dict__["_api_key"] = secret
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What the provider is called: lower case, as in `create_provider(name)`."""
+
+    @property
+    @abstractmethod
+    def default_model(self) -> str:
+        """The model that answers a request naming none."""
+
+    @abstractmethod
+    def complete(self, request: LLMRequest) -> LLMResponse:
+        """The answer to `request`. Raises `LLMError`; nothing else, bugs excepted."""
+
+    @abstractmethod
+    def validate_key(self, api_key: str) -> bool:
+        """Whether the provider accepts `api_key`. Raises `LLMError` if that could not be found out."""
+
+    @abstractmethod
+    def get_available_models(self) -> list[str]:
+        """The names of the models this key may use. Raises `LLMError`."""
+
+    def complete_stream(self, request: LLMRequest) -> Iterator[LLMChunk | str]:
+        """The answer to `request`, piece by piece; by default in one piece. A `str` stands for a chunk of that text."""
+        yield as_chunk(self.complete(request))
+
+    async def acomplete(self, request: LLMRequest) -> LLMResponse:
+        """`complete` for async callers; by default in a thread."""
+        return await asyncio.to_thread(self.complete, request)
+
+    async def acomplete_stream(self, request: LLMRequest) -> AsyncIterator[LLMChunk | str]:
+        """`complete_stream` for async callers; by default pulled in a thread."""
+        chunks = iter(self.complete_stream(request))
+        try:
+            while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+                yield chunk
+        finally:
+            if hasattr(chunks, "close"):
+                # An abandoned generator may still be running `next` in its thread; it ends by itself then.
+                with contextlib.suppress(ValueError):
+                    chunks.close()
+
+    def close(self) -> None:
+        """Give back connections and memory. The provider stays usable: what it needs is made again."""
+
+    def as_chat_model(self, **options: Any) -> ChatHomeostasis:
+        """This provider as a LangChain chat model; `options` as for `ChatHomeostasis`."""
+        from .langchain import ChatHomeostasis
+
+        return ChatHomeostasis(provider=self, **options)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(name={self.name!r}, default_model={self.default_model!r})"
+
+
+def stream_chunks(provider: LLMProviderInterface, request: LLMRequest) -> Iterator[LLMChunk]:
+    """`provider.complete_stream` with every piece a chunk that says whose it is. Closes the stream in every case."""
+    stream = iter(provider.complete_stream(request))
+    try:
+        for piece in stream:
+            yield _signed(piece, provider)
+    finally:
+        if hasattr(stream, "close"):
+            stream.close()
+
+
+async def astream_chunks(provider: LLMProviderInterface, request: LLMRequest) -> AsyncIterator[LLMChunk]:
+    """`stream_chunks` for async callers."""
+    stream = provider.acomplete_stream(request)
+    try:
+        async for piece in stream:
+            yield _signed(piece, provider)
+    finally:
+        if hasattr(stream, "aclose"):
+            await stream.aclose()
+
+
+def _signed(piece: LLMChunk | str, provider: LLMProviderInterface) -> LLMChunk:
+    chunk = LLMChunk(text=piece) if isinstance(piece, str) else piece
+    chunk.provider = chunk.provider or provider.name
+    return chunk
+
+
+def as_chunk(response: LLMResponse) -> LLMChunk:
+    """A whole answer as one piece."""
+    calls = [(call, False) for call in response.tool_calls] + [(call, True) for call in response.server_tool_calls]
+    return LLMChunk(
+        text=response.content,
+        reasoning="" if response.reasoning is None else response.reasoning.text,
+        reasoning_payload=None if response.reasoning is None else response.reasoning.payload,
+        tool_calls=[
+            ToolCallFragment.of(call, index=index, server=server) for index, (call, server) in enumerate(calls)
+        ],
+        usage=response.usage,
+        finish_reason=response.finish_reason,
+        provider=response.provider,
+        model=response.model,
+        request_id=response.request_id,
+        latency=response.latency,
+        cost=response.cost,
+        metadata=response.metadata,
+    )

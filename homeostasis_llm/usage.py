@@ -1,0 +1,177 @@
+"""Count tokens: what one call consumed, whichever dialect the provider counts in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any, Self
+
+from ._value import Value, value
+
+Path = tuple[str, ...]
+
+# Where each count stands in the dialects, the first one present wins. A count that a dialect keeps apart from
+# `input` or `output` although it belongs there is in _APART.
+# Sources: the providers' API references for chat completions (OpenAI), messages (Anthropic), generateContent
+# (Google), converse (AWS), chat (Cohere, Ollama).
+_PATHS: dict[str, tuple[Path, ...]] = {
+    "input_tokens": (
+        ("prompt_tokens",),
+        ("input_tokens",),
+        ("promptTokenCount",),
+        ("inputTokens",),
+        ("prompt_eval_count",),
+        ("tokens", "input_tokens"),
+        ("billed_units", "input_tokens"),
+    ),
+    "output_tokens": (
+        ("completion_tokens",),
+        ("output_tokens",),
+        ("candidatesTokenCount",),
+        ("outputTokens",),
+        ("eval_count",),
+        ("tokens", "output_tokens"),
+        ("billed_units", "output_tokens"),
+    ),
+    "total_tokens": (("total_tokens",), ("totalTokenCount",), ("totalTokens",)),
+    "cached_tokens": (
+        ("prompt_tokens_details", "cached_tokens"),
+        ("input_tokens_details", "cached_tokens"),
+        ("cache_read_input_tokens",),
+        ("cachedContentTokenCount",),
+        ("cacheReadInputTokens",),
+        ("prompt_cache_hit_tokens",),
+        ("cached_tokens",),
+    ),
+    "cache_write_tokens": (
+        ("cache_creation_input_tokens",),
+        ("cacheWriteInputTokens",),
+        ("prompt_tokens_details", "cache_creation_tokens"),
+        ("prompt_tokens_details", "cache_write_tokens"),
+    ),
+    "reasoning_tokens": (
+        ("completion_tokens_details", "reasoning_tokens"),
+        ("output_tokens_details", "reasoning_tokens"),
+        ("thoughtsTokenCount",),
+        ("reasoning_tokens",),
+    ),
+}
+
+# The dialects that keep counts apart: (the key that tells the dialect, the field, what is to be added to it).
+_APART: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    # Anthropic: input_tokens has neither what was read from the cache nor what was written to it.
+    ("cache_read_input_tokens", "input_tokens", ("cache_read_input_tokens", "cache_creation_input_tokens")),
+    ("cacheReadInputTokens", "input_tokens", ("cacheReadInputTokens", "cacheWriteInputTokens")),
+    # Google: candidatesTokenCount has no thoughts.
+    ("thoughtsTokenCount", "output_tokens", ("thoughtsTokenCount",)),
+)
+
+_ALIASES: dict[str, str] = {
+    "prompt_tokens": "input_tokens",
+    "completion_tokens": "output_tokens",
+    "cache_read_input_tokens": "cached_tokens",
+    "cache_creation_input_tokens": "cache_write_tokens",
+}
+
+
+@value
+class Usage(Value):
+    """Tokens as the provider counted them; None where it did not say.
+
+    Also reads as a dict in both common dialects (`usage["prompt_tokens"]` is `usage["input_tokens"]`), and by the names
+    of the dict it was made from: `Usage.of(...)`.
+    """
+
+    input_tokens: int | None = None
+    """Tokens read, cached ones included (Anthropic and AWS report those apart: they are added)."""
+    output_tokens: int | None = None
+    """Tokens written, reasoning included."""
+    total_tokens: int | None = None
+    """Input and output; their sum where the provider names no total."""
+    cached_tokens: int | None = None
+    """Of the input: read from the provider's prompt cache."""
+    cache_write_tokens: int | None = None
+    """Of the input: written to the provider's prompt cache."""
+    reasoning_tokens: int | None = None
+    """Of the output: thought, not shown."""
+    raw: dict[str, Any] | None = None
+    """The provider's own dict, where there was one."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.total_tokens is None and self.input_tokens is not None and self.output_tokens is not None:
+            self.total_tokens = self.input_tokens + self.output_tokens
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> Self:
+        """Read a provider's own dict, in any of the common dialects; what cannot be read is None."""
+        counts = {name: _first(raw, paths) for name, paths in _PATHS.items()}
+        # prompt_tokens already holds everything, wherever the cached ones are also named.
+        if "prompt_tokens" not in raw:
+            for marker, name, parts in _APART:
+                if marker in raw and counts[name] is not None:
+                    counts[name] = (counts[name] or 0) + sum(_count(raw.get(part)) or 0 for part in parts)
+        return cls(**counts, raw=dict(raw))
+
+    def __getitem__(self, key: str) -> Any:
+        name = _ALIASES.get(key, key)
+        if name in _COUNTS:
+            return getattr(self, name)
+        if self.raw is not None and key in self.raw:
+            return self.raw[key]
+        raise KeyError(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The count of that name in either dialect, `default` where it is unknown."""
+        found = self[key] if key in self else default
+        return default if found is None else found
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and key in self.keys()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def keys(self) -> list[str]:
+        """The names of all counts that are known, in both dialects, then those of the provider's own dict."""
+        known = [name for name in (*_COUNTS, *_ALIASES) if getattr(self, _ALIASES.get(name, name)) is not None]
+        return [*known, *(key for key in self.raw or {} if key not in known)]
+
+    def __add__(self, other: Usage) -> Usage:
+        """The sum of two calls; a count that neither knows stays unknown."""
+        return Usage(**{name: _sum(getattr(self, name), getattr(other, name)) for name in _COUNTS})
+
+    def updated(self, later: Usage) -> Usage:
+        """What one stream reported twice: `later`'s counts, and this one's where `later` is silent."""
+        counts = {name: _later(getattr(self, name), getattr(later, name)) for name in _COUNTS}
+        if later.total_tokens is None or later.input_tokens is None or later.output_tokens is None:
+            counts["total_tokens"] = None  # to be summed again
+        return Usage(**counts, raw={**(self.raw or {}), **(later.raw or {})} or None)
+
+
+_COUNTS: tuple[str, ...] = tuple(field.name for field in fields(Usage) if field.name != "raw")  # type: ignore[arg-type]
+
+
+def _count(found: object) -> int | None:
+    # bool is an int; AWS and Cohere send whole numbers as floats.
+    if isinstance(found, bool) or not isinstance(found, (int, float)):
+        return None
+    return int(found)
+
+
+def _first(raw: Mapping[str, Any], paths: tuple[Path, ...]) -> int | None:
+    for path in paths:
+        found: Any = raw
+        for step in path:
+            found = found.get(step) if isinstance(found, Mapping) else None
+        if (count := _count(found)) is not None:
+            return count
+    return None
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return one if other is None else other if one is None else one + other
+
+
+def _later(earlier: int | None, later: int | None) -> int | None:
+    return earlier if later is None else later
