@@ -31,7 +31,7 @@ def value(cls: type[T]) -> type[T]:
     names = [field.name for field in dataclasses.fields(made) if field.init]  # type: ignore[arg-type]
     _field_names.update(names)
 
-    def __init__(self: T, *args: Any, **kwargs: Any) -> None:
+    def __init__(self: T, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # it replaces the class's own
         if len(args) <= len(names) and not kwargs.keys() & set(names[: len(args)]):
             # pydantic would name a positional argument by its number.
             args, kwargs = (), {**dict(zip(names, args, strict=False)), **kwargs}

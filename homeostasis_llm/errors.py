@@ -15,8 +15,8 @@
     ├── ServerError                     5xx
     │   └── OverloadedError             503, 529: too busy for now
     ├── LLMTimeoutError                 no answer in time; also a TimeoutError
-    ├── LLMConnectionError              no connection, or it broke; also a ConnectionError
-    ├── InvalidResponseError            an answer that cannot be read, or a stream that was cut
+    ├── LLMConnectionError              no connection, or it broke, also amid a stream; also a ConnectionError
+    ├── InvalidResponseError            an answer that cannot be read
     ├── BrokenPluginError               a plugin cannot be loaded, or two claim one name
     └── AllProvidersFailedError         each provider's own error is in `errors`
 
@@ -251,14 +251,14 @@ class LLMTimeoutError(LLMError, TimeoutError):
 
 
 class LLMConnectionError(LLMError, ConnectionError):
-    """No connection to the provider, or it broke before the answer began."""
+    """No connection to the provider, or it broke before the answer was complete."""
 
     default_type = ErrorType.CONNECTION
     default_retryable = True
 
 
 class InvalidResponseError(LLMError):
-    """The provider's answer cannot be read, or its stream ended before it was finished."""
+    """The provider's answer cannot be read."""
 
     default_type = ErrorType.INVALID_RESPONSE
     default_retryable = True
@@ -271,7 +271,7 @@ class BrokenPluginError(LLMError):
 
 
 class AllProvidersFailedError(LLMError):
-    """Every provider that could be asked has failed; `errors` has each one's last error, in the order they were asked."""
+    """Every provider that could be asked has failed; `errors` has each one's last, in the order they were asked."""
 
     default_type = ErrorType.ALL_PROVIDERS_FAILED
 

@@ -170,7 +170,7 @@ def data_url(data: bytes, media_type: str) -> str:
 
 
 def _settle_source(part: ImagePart | AudioPart | FilePart) -> None:
-    """Leave `part` with exactly one source, bytes or a web address. Raises `InvalidRequestError` where there is none."""
+    """Leave `part` with exactly one source, bytes or a web address. Raises `InvalidRequestError`."""
     owner = type(part).__name__
     if (part.url is None) == (part.data is None):
         raise InvalidRequestError(f"{owner}: needs either url or data" + (", not both" if part.url is not None else ""))

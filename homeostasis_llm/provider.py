@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import re
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pydantic import SecretStr
 
@@ -50,6 +51,11 @@ class LLMProviderInterface(ABC):
         Typed loosely so that an author's own `self.api_key = api_key` passes a strict type check.
         """
         key: SecretStr | None = self.__dict__.get("_api_key")
+        if key is None and self.__dict__.get("_key_left_behind"):
+            from .keys.lookup import find_key
+
+            found = find_key(self.name)
+            key = None if found is None else found.secret
         return "" if key is None else key.get_secret_value()
 
     @api_key.setter
@@ -104,7 +110,7 @@ class LLMProviderInterface(ABC):
                 with contextlib.suppress(ValueError):
                     chunks.close()
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  # a provider may have nothing to give back
         """Give back connections and memory. The provider stays usable: what it needs is made again."""
 
     def as_chat_model(self, **options: Any) -> ChatHomeostasis:
@@ -112,6 +118,23 @@ class LLMProviderInterface(ABC):
         from .langchain import ChatHomeostasis
 
         return ChatHomeostasis(provider=self, **options)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the key, which pickles must not carry; it is looked up again where it is needed."""
+        state = {name: kept for name, kept in vars(self).items() if name != "_api_key"}
+        return {**state, "_key_left_behind": bool(self.api_key)}
+
+    def __copy__(self) -> Self:
+        twin = without_key(self)
+        twin.api_key = self.api_key
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        twin = type(self).__new__(type(self))
+        memo[id(self)] = twin
+        vars(twin).update(copy.deepcopy(self.__getstate__(), memo))
+        twin.api_key = self.api_key
+        return twin
 
     def __enter__(self) -> Self:
         return self
@@ -121,6 +144,16 @@ class LLMProviderInterface(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, default_model={self.default_model!r})"
+
+
+P = TypeVar("P", bound=LLMProviderInterface)
+
+
+def without_key(provider: P) -> P:
+    """A copy of `provider` that has no key."""
+    twin = type(provider).__new__(type(provider))
+    vars(twin).update(provider.__getstate__())
+    return twin
 
 
 def stream_chunks(provider: LLMProviderInterface, request: LLMRequest) -> Iterator[LLMChunk]:

@@ -72,7 +72,7 @@ def check_schema(schema: Mapping[str, Any], owner: str) -> None:
 
 
 def _tool(given: object) -> object:
-    """A tool in the chat-completions form becomes a `Tool`; any other dict is a provider's own tool and stays as it is."""
+    """A tool in the chat-completions form becomes a `Tool`; any other dict is a provider's own tool and stays."""
     if isinstance(given, Mapping) and given.get("type") == "function" and isinstance(given.get("function"), Mapping):
         known = {"name", "description", "parameters", "strict"}
         return Tool(**{key: found for key, found in given["function"].items() if key in known and found is not None})

@@ -123,7 +123,7 @@ class Usage(Value):
 
     def get(self, key: str, default: Any = None) -> Any:
         """The count of that name in either dialect, `default` where it is unknown."""
-        found = self[key] if key in self else default
+        found = self[key] if key in self else default  # noqa: SIM401  # this is `get`
         return default if found is None else found
 
     def __contains__(self, key: object) -> bool:

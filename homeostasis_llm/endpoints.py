@@ -1,0 +1,123 @@
+"""Ask a provider one plain question over HTTP, such as which models it has, without litellm's help or its import."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
+
+from .error_facts import error_from_answer
+from .errors import InvalidRequestError, InvalidResponseError, LLMConnectionError, LLMTimeoutError
+from .request import Timeout
+
+if TYPE_CHECKING:
+    import httpx
+
+    from .catalog import ProviderFacts
+
+_DEFAULT_TIMEOUT = Timeout(connect=10.0, total=30.0)
+"""Seconds; a listing is short and comes at once."""
+
+_VERSIONS = {"anthropic": {"anthropic-version": "2023-06-01"}}
+"""Headers without which an endpoint refuses any request. Source: Anthropic's API reference, "Versions"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A URL to GET, and how to show the key there."""
+
+    provider: str
+    url: str
+    auth: str
+    """`bearer`, `header:<name>`, `query:<name>` or `none`."""
+
+    def headers(self, key: str) -> dict[str, str]:
+        """The headers that show `key`, and those without which nothing is answered."""
+        headers = dict(_VERSIONS.get(self.provider, {}))
+        kind, _, name = self.auth.partition(":")
+        if key and kind in {"bearer", "header"}:
+            headers[name or "Authorization"] = f"Bearer {key}" if kind == "bearer" else key
+        return headers
+
+    def params(self, key: str) -> dict[str, str]:
+        """The query parameters that show `key`."""
+        kind, _, name = self.auth.partition(":")
+        return {name: key} if key and kind == "query" else {}
+
+
+def models_endpoint(facts: ProviderFacts, base_url: str | None = None) -> Endpoint | None:
+    """Where `facts`' provider lists its models; None where it does not, or where asking takes more than a header."""
+    base = base_url or facts.base_url
+    if not facts.models_path or not base or facts.auth in {"aws", "google"}:
+        return None
+    # A path that begins with https:// stands for itself, except at a base URL of the user's own.
+    path = facts.models_path
+    if path.startswith(("https://", "http://")):
+        return Endpoint(facts.name, path if base_url is None else f"{base_url.rstrip('/')}/models", facts.auth)
+    return Endpoint(facts.name, urljoin(f"{base.rstrip('/')}/", path.lstrip("/")), facts.auth)
+
+
+def ask(
+    endpoint: Endpoint, key: str, *, headers: Mapping[str, str] | None = None, timeout: Timeout | None = None
+) -> bytes:
+    """The body of a good answer to GET. Redirects are not followed: the key would go along. Raises `LLMError`."""
+    import httpx
+
+    failure: InvalidRequestError | LLMConnectionError | LLMTimeoutError
+    try:
+        answer = send(endpoint, key, headers=headers, timeout=timeout)
+    except httpx.TimeoutException as error:
+        failure = LLMTimeoutError(f"{endpoint.provider}: no answer from {endpoint.url} in time").with_cause(error)
+    except httpx.UnsupportedProtocol as error:
+        failure = InvalidRequestError(f"{endpoint.provider}: {endpoint.url} is no web address").with_cause(error)
+    except httpx.TransportError as error:
+        failure = LLMConnectionError(f"{endpoint.provider}: no connection to {endpoint.url}: {error}").with_cause(error)
+    else:
+        if answer.is_success:
+            return answer.content
+        raise error_from_answer(answer.status_code, answer.headers, answer.content, provider=endpoint.provider)
+    failure.provider = endpoint.provider
+    raise failure
+
+
+def send(
+    endpoint: Endpoint, key: str, *, headers: Mapping[str, str] | None = None, timeout: Timeout | None = None
+) -> httpx.Response:
+    """The answer to GET, whatever its status. Raises httpx's own `TransportError`s."""
+    import httpx
+
+    waits = timeout or _DEFAULT_TIMEOUT
+    with httpx.Client(timeout=httpx.Timeout(waits.total, connect=waits.connect), follow_redirects=False) as client:
+        return client.get(
+            endpoint.url, params=endpoint.params(key) or None, headers={**endpoint.headers(key), **(headers or {})}
+        )
+
+
+def read_models(body: bytes, provider: str) -> list[str]:
+    """The names in a listing, sorted, in any of the forms that providers use. Raises `InvalidResponseError`."""
+    try:
+        names = sorted(set(_names(json.loads(body))))
+    except (ValueError, TypeError) as error:
+        raise InvalidResponseError(
+            f"{provider} gave a list of models that cannot be read: {error}", provider=provider
+        ) from None
+    return names
+
+
+def _names(listing: Any) -> Iterator[str]:
+    # {"data": [{"id"}]} is OpenAI's and Anthropic's; {"models": [{"name"}]} Google's (with "models/" before the name),
+    # Ollama's and Cohere's; {"modelSummaries": [{"modelId"}]} AWS's; {"resources": …} watsonx'; a bare list Together's.
+    rows = listing
+    if isinstance(listing, Mapping):
+        keys = ("data", "models", "modelSummaries", "resources")
+        rows = next((listing[key] for key in keys if isinstance(listing.get(key), list)), None)
+    if not isinstance(rows, list):
+        raise TypeError("there is no list in it")
+    for row in rows:
+        if isinstance(row, Mapping):
+            places = ("id", "modelId", "model_id", "name", "model")
+            row = next((row[key] for key in places if isinstance(row.get(key), str)), "")  # noqa: PLW2901
+        if isinstance(row, str) and row:
+            yield row.removeprefix("models/")

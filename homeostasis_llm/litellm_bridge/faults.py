@@ -1,0 +1,152 @@
+"""Turn what went wrong under litellm into one of our errors.
+
+What the wire said comes first: litellm's exceptions have lost half of it. Its own class refines a bare "invalid
+request" and decides where nothing was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+from ..error_facts import error_from_answer
+from ..errors import (
+    APIKeyMissingError,
+    ContentRefusedError,
+    ContextLengthError,
+    InvalidRequestError,
+    InvalidResponseError,
+    LLMConnectionError,
+    LLMError,
+    LLMTimeoutError,
+)
+from .exchange import Exchange
+from .incoming import tail_events
+from .runtime import load_litellm
+
+
+def to_error(error: Exception, exchange: Exchange, provider: str, model: str | None) -> LLMError:
+    """Ours for an exception that came out of litellm. It has no context: raise it outside the `except` block."""
+    found = _from_wire(error, exchange, provider, model) or _from_litellm(error, provider, model)
+    return found.with_cause(error)
+
+
+def stream_error(exchange: Exchange, provider: str, model: str | None) -> LLMError:
+    """For a stream that ended without its end: the error it told last, or that it broke off."""
+    return _told_in_band(exchange, provider, model) or LLMConnectionError(
+        f"{provider or 'the provider'} closed the stream before it was finished",
+        provider=provider,
+        model=model,
+        status_code=exchange.status,
+    )
+
+
+def _from_wire(error: Exception, exchange: Exchange, provider: str, model: str | None) -> LLMError | None:
+    facts: dict[str, Any] = {"provider": provider, "model": model, "status_code": exchange.status}
+    transport = exchange.failure or next((link for link in _chain(error) if _is_transport(link)), None)
+    if transport is not None and not exchange.failed:
+        return _transport_error(transport, exchange, facts)
+    if exchange.failed:
+        body = exchange.error_body
+        told = error_from_answer(exchange.status, exchange.headers, body, provider=provider, model=model)
+        return _refined(told, error)
+    if exchange.status is not None:
+        return _told_in_band(exchange, provider, model) or InvalidResponseError(
+            f"{provider} gave an answer that cannot be read: {_first_line(error)}", **facts
+        )
+    return None
+
+
+def _from_litellm(error: Exception, provider: str, model: str | None) -> LLMError:
+    """Where our client saw nothing: litellm used one of its own, or refused before sending."""
+    litellm = load_litellm()
+    answered = next(
+        (link for link in _chain(error) if isinstance(getattr(link, "headers", None), (dict, httpx.Headers))), None
+    )
+    if answered is not None and isinstance(status := getattr(answered, "status_code", None), int):
+        headers = {str(name): str(found) for name, found in dict(getattr(answered, "headers", {})).items()}
+        body = getattr(answered, "body", None) or str(getattr(answered, "message", ""))
+        return _refined(error_from_answer(status, headers, body, provider=provider, model=model), error)
+    facts: dict[str, Any] = {"provider": provider, "model": model}
+    said = _first_line(error)
+    if isinstance(error, litellm.AuthenticationError):
+        return APIKeyMissingError(f"{provider} needs credentials that are not there: {said}", **facts)
+    if isinstance(error, (litellm.BadRequestError, litellm.UnsupportedParamsError, litellm.NotFoundError, ValueError)):
+        return _refined(InvalidRequestError(f"the request does not suit {provider}: {said}", **facts), error)
+    if isinstance(error, litellm.Timeout):
+        return LLMTimeoutError(f"{provider} did not answer in time", **facts)
+    return LLMError(f"{provider} could not be asked: {said}", **facts)
+
+
+def _refined(told: LLMError, error: Exception) -> LLMError:
+    """A bare "invalid request" made exact by litellm, which knows what some providers say instead of a code."""
+    litellm = load_litellm()
+    if type(told) is InvalidRequestError:
+        kind = next(
+            (
+                ours
+                for theirs, ours in (
+                    (litellm.ContextWindowExceededError, ContextLengthError),
+                    (litellm.ContentPolicyViolationError, ContentRefusedError),
+                )
+                if isinstance(error, theirs)
+            ),
+            None,
+        )
+        if kind is not None:
+            return kind(told.message, **{**told.facts(), "error_type": None})
+    return told
+
+
+def _told_in_band(exchange: Exchange, provider: str, model: str | None) -> LLMError | None:
+    """The error that a stream, or a body with a good status, told in JSON."""
+    for event in reversed(list(tail_events(exchange))):
+        if event.get("error") or event.get("type") == "error" or "errorCode" in event:
+            return error_from_answer(exchange.status, exchange.headers, event, provider=provider, model=model)
+    return None
+
+
+def _is_transport(error: BaseException) -> bool:
+    return isinstance(error, httpx.TransportError)
+
+
+def _transport_error(  # noqa: PLR0911  # a table of cases
+    error: BaseException, exchange: Exchange, facts: dict[str, Any]
+) -> LLMError:
+    who, waits = facts["provider"] or "the provider", exchange.timeout
+    match error:
+        case LLMTimeoutError():
+            return LLMTimeoutError(f"{who}: {error.message}", **facts)
+        case httpx.ConnectTimeout() | httpx.PoolTimeout():
+            return LLMTimeoutError(f"{who}: no connection within {waits.connect:g} s", **facts)
+        case httpx.TimeoutException() if exchange.status is None:
+            wait = min(filter(None, (waits.first_byte, waits.total)), default=0)
+            return LLMTimeoutError(f"{who}: no answer within {wait:g} s", **facts)
+        case httpx.TimeoutException():
+            wait = min(filter(None, (waits.between_chunks, waits.total)), default=0)
+            return LLMTimeoutError(f"{who}: the answer stalled for {wait:g} s", **facts)
+        case httpx.ConnectError() | httpx.ProxyError():
+            return LLMConnectionError(f"{who}: no connection: {_first_line(error)}", **facts)
+        case httpx.UnsupportedProtocol():
+            return InvalidRequestError(f"{who}: the base URL must begin with https:// or http://", **facts)
+    return LLMConnectionError(f"{who}: the connection broke: {_first_line(error)}", **facts)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """`error` and all that led to it, the nearest first."""
+    seen: set[int] = set()
+    links: list[BaseException | None] = [error]
+    while links:
+        link = links.pop(0)
+        if link is not None and id(link) not in seen:
+            seen.add(id(link))
+            yield link
+            links += [getattr(link, "original_exception", None), link.__cause__, link.__context__]
+
+
+def _first_line(error: BaseException) -> str:
+    """What an exception says, without the traceback that litellm writes under it."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].removeprefix(f"litellm.{type(error).__name__}: ")[:300]

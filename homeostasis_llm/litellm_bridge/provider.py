@@ -1,0 +1,345 @@
+"""Ask any provider that litellm knows, as one of ours."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from pydantic import SecretStr
+
+from ..catalog import ProviderFacts, facts_of
+from ..endpoints import ask, models_endpoint, read_models
+from ..errors import (
+    APIKeyMissingError,
+    AuthenticationError,
+    InvalidRequestError,
+    InvalidResponseError,
+    LLMError,
+    PermissionDeniedError,
+)
+from ..messages import LLMMessage
+from ..provider import LLMProviderInterface, without_key
+from ..request import LLMRequest, Timeout
+from ..response import LLMChunk, LLMResponse, merge_chunks
+from .exchange import DEFAULT_TIMEOUT, Exchange
+from .faults import stream_error, to_error
+from .incoming import last_chunk, read_chunk, read_response, stream_was_cut
+from .lanes import lane_for
+from .outgoing import completion_arguments
+from .runtime import load_litellm
+
+if TYPE_CHECKING:
+    from .clients import Clients
+
+_NO_KEY = "no-key"
+"""Sent where there is no key: litellm would otherwise look for one in the environment, and send it to any base URL."""
+
+
+class LiteLLMProvider(LLMProviderInterface):
+    """One of litellm's providers. Constructing it asks nobody; litellm is imported at the first call.
+
+    litellm's own retries and those of the SDKs under it are off: who retries, and how often, is the caller's to say.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        api_key: str | SecretStr | None = None,
+        *,
+        base_url: str | None = None,
+        default_model: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: Timeout | float | None = None,
+        api_version: str | None = None,
+    ) -> None:
+        """`headers` are sent with every request; `timeout` is in seconds, for the whole answer where it is a number.
+
+        `api_version` is for Azure. Raises `InvalidRequestError` for a base URL that is none.
+        """
+        super().__init__(api_key)
+        self._name = name
+        self._facts: ProviderFacts | None = facts_of(name)
+        self._default_model = default_model
+        self._headers = dict(headers or {})
+        self._timeout = _overlaid(DEFAULT_TIMEOUT, timeout)
+        self._base_url = None if base_url is None else _checked_url(base_url)
+        self._api_version = api_version
+        self._clients: Clients | None = None
+
+    @property
+    def name(self) -> str:
+        """The provider's name, litellm's where we have no other."""
+        return self._name
+
+    @property
+    def default_model(self) -> str:
+        """The catalog's, or the one given; empty where neither names one."""
+        return self._default_model or (self._facts.default_model if self._facts is not None else None) or ""
+
+    def complete(self, request: LLMRequest) -> LLMResponse:
+        """The answer to `request`. Raises `LLMError`."""
+        arguments = self._arguments(request)
+        failure: LLMError | None = None
+        answer: Any = None
+        with self._exchange(request) as exchange:
+            try:
+                client = self._made_clients().sync_client()
+                answer = lane_for(self._litellm_name).complete({**arguments, **self._connection(), "client": client})
+            except Exception as error:  # noqa: BLE001  # litellm wraps anything in anything; to_error keeps the cause
+                failure = to_error(error, exchange, self.name, arguments["model"])
+            finally:
+                exchange.close()
+        if failure is not None:
+            raise failure
+        return self._read(answer, exchange, arguments["model"])
+
+    async def acomplete(self, request: LLMRequest) -> LLMResponse:
+        """`complete` without blocking the event loop."""
+        arguments = self._arguments(request)
+        failure: LLMError | None = None
+        answer: Any = None
+        with self._exchange(request) as exchange:
+            try:
+                client = await self._made_clients().async_client()
+                answer = await lane_for(self._litellm_name).acomplete(
+                    {**arguments, **self._connection(), "client": client}
+                )
+            except Exception as error:  # noqa: BLE001  # as in complete
+                failure = to_error(error, exchange, self.name, arguments["model"])
+            finally:
+                await exchange.aclose()
+        if failure is not None:
+            raise failure
+        return self._read(answer, exchange, arguments["model"])
+
+    def complete_stream(self, request: LLMRequest) -> Iterator[LLMChunk]:
+        """The answer to `request` as it comes, usage with the last pieces. An error has what had come in `partial`."""
+        arguments = self._arguments(request)
+        exchange = self._exchange(request)
+        reader = _StreamReader(self, exchange, arguments["model"])
+        stream: Iterator[Any] | None = None
+        try:
+            while True:
+                failure: LLMError | None = None
+                piece: Any = None
+                # Only while litellm works, so that a suspended generator leaves no exchange in its caller's context.
+                with exchange:
+                    try:
+                        if stream is None:
+                            client = self._made_clients().sync_client()
+                            call = {**arguments, **self._connection(), "client": client}
+                            stream = lane_for(self._litellm_name).stream(call)
+                            del call  # it holds the key, and this frame lives as long as the stream
+                        piece = next(stream, None)
+                    except Exception as error:  # noqa: BLE001  # as in complete
+                        failure = reader.failed(error)
+                if failure is not None:
+                    raise failure
+                if piece is None:
+                    break
+                yield from reader.read(piece)
+            yield reader.finished()
+        finally:
+            exchange.close()
+
+    async def acomplete_stream(self, request: LLMRequest) -> AsyncIterator[LLMChunk]:
+        """`complete_stream` without blocking the event loop."""
+        arguments = self._arguments(request)
+        exchange = self._exchange(request)
+        reader = _StreamReader(self, exchange, arguments["model"])
+        stream: AsyncIterator[Any] | None = None
+        try:
+            while True:
+                failure: LLMError | None = None
+                piece: Any = None
+                with exchange:
+                    try:
+                        if stream is None:
+                            client = await self._made_clients().async_client()
+                            call = {**arguments, **self._connection(), "client": client}
+                            stream = await lane_for(self._litellm_name).astream(call)
+                            del call  # as in complete_stream
+                        piece = await anext(stream, None)
+                    except Exception as error:  # noqa: BLE001  # as in complete
+                        failure = reader.failed(error)
+                if failure is not None:
+                    raise failure
+                if piece is None:
+                    break
+                for chunk in reader.read(piece):
+                    yield chunk
+            yield reader.finished()
+        finally:
+            await exchange.aclose()
+
+    def validate_key(self, api_key: str) -> bool:
+        """Whether the provider takes `api_key`: asked of its models listing, or by a completion of one token (it costs).
+
+        Raises `LLMError` if that could not be found out: no connection, a failing server.
+        """
+        other = without_key(self)
+        other.api_key = api_key
+        try:
+            if self._facts is not None and self._facts.models_path and not self._facts.models_public:
+                other.get_available_models()
+            else:
+                other.complete(LLMRequest(messages=[LLMMessage(role="user", content="Hi")], max_tokens=1))
+        except (AuthenticationError, APIKeyMissingError):
+            return False
+        except PermissionDeniedError:
+            return True  # the key is known, it may only not list models
+        return True
+
+    def get_available_models(self) -> list[str]:
+        """The provider's own list, sorted; litellm's, where the provider has none. Raises `LLMError`."""
+        endpoint = None if self._facts is None else models_endpoint(self._facts, self._base_url)
+        if endpoint is None:
+            litellm = load_litellm()
+            prefix = f"{self._litellm_name}/"
+            return sorted(name.removeprefix(prefix) for name in litellm.models_by_provider.get(self._litellm_name, ()))
+        return read_models(ask(endpoint, self.api_key, headers=self._headers, timeout=self._timeout), self.name)
+
+    def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        if self._clients is not None:
+            self._clients.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_clients": None}
+
+    @property
+    def _litellm_name(self) -> str:
+        return self._facts.litellm_name if self._facts is not None else self._name
+
+    def _exchange(self, request: LLMRequest) -> Exchange:
+        return Exchange(_overlaid(self._timeout, request.timeout))
+
+    def _arguments(self, request: LLMRequest) -> dict[str, Any]:
+        arguments = completion_arguments(request, self.name, self.default_model)
+        if not arguments["model"]:
+            raise InvalidRequestError(
+                f"LLMRequest.model: {self.name} has no default model; name one", provider=self.name
+            )
+        return arguments
+
+    def _connection(self) -> dict[str, Any]:
+        """Where to send a request and as whom. The only place where the key is taken out of its secret for a call."""
+        connection: dict[str, Any] = {
+            "custom_llm_provider": self._litellm_name,
+            "api_key": self._key_to_send(),
+            "api_base": self._base_url,
+            "api_version": self._api_version,
+            # The exchange keeps time itself; this only keeps litellm's own limits out of the way.
+            "timeout": httpx.Timeout(None),
+            "extra_headers": self._headers or None,
+        }
+        return {name: given for name, given in connection.items() if given is not None}
+
+    def _key_to_send(self) -> str | None:
+        if key := str(self.api_key):
+            return key
+        # AWS and Google sign with credentials of their own, which litellm finds where their SDKs do.
+        signs = self._facts is not None and self._facts.auth in {"aws", "google"}
+        return None if signs else _NO_KEY
+
+    def _made_clients(self) -> Clients:
+        if self._clients is None:
+            load_litellm()
+            from .clients import Clients
+
+            self._clients = Clients(self._litellm_name, self._key_to_send() or "", self._sdk_url(), self._api_version)
+        return self._clients
+
+    def _sdk_url(self) -> str | None:
+        """The base URL for litellm's routes that go through the OpenAI SDK, which takes it when it is made."""
+        if self._litellm_name in {"openai", "azure"}:
+            return self._base_url
+        litellm = load_litellm()
+        try:
+            # The model plays no part in it, but litellm wants one.
+            return str(litellm.get_llm_provider("model", self._litellm_name, self._base_url, _NO_KEY)[3] or "") or None
+        except Exception as error:  # noqa: BLE001  # litellm raises whatever a provider's own code raises
+            raise InvalidRequestError(
+                f"litellm does not know how to ask {self.name}: {error}", provider=self.name
+            ) from None
+
+    def _read(self, answer: Any, exchange: Exchange, model: str) -> LLMResponse:
+        try:
+            response = read_response(answer, exchange, self.name)
+        except InvalidRequestError as error:  # our values refused what the provider sent
+            raise InvalidResponseError(
+                f"{self.name} gave an answer that makes no sense: {error}", provider=self.name, model=model
+            ) from None
+        response.cost = self._cost(model, getattr(answer, "usage", None)) if response.usage is not None else None
+        return response
+
+    def _cost(self, model: str, usage: Any) -> float | None:
+        """US dollars by litellm's price list; None where the list, or the host, is not the provider's own."""
+        litellm = load_litellm()
+        listed = {model, f"{self._litellm_name}/{model}"} & litellm.model_cost.keys()
+        if usage is None or self._base_url is not None or not listed:
+            return None
+        return float(sum(litellm.cost_per_token(model, custom_llm_provider=self._litellm_name, usage_object=usage)))
+
+
+class _StreamReader:
+    """Turns the pieces of one stream into chunks; what sync and async have in common."""
+
+    def __init__(self, provider: LiteLLMProvider, exchange: Exchange, model: str) -> None:
+        self._provider, self._exchange, self._model = provider, exchange, model
+        self._chunks: list[LLMChunk] = []
+        self._ending: Any = None
+        self._usage: Any = None
+
+    def read(self, piece: Any) -> Iterator[LLMChunk]:
+        """The chunk of a piece from litellm, unless there is nothing in it."""
+        chunk = read_chunk(piece, self._exchange, self._provider.name)
+        if any(getattr(choice, "finish_reason", None) for choice in piece.choices):
+            self._ending = piece
+        self._usage = getattr(piece, "usage", None) or self._usage
+        self._chunks.append(chunk)
+        if chunk.text or chunk.reasoning or chunk.reasoning_payload or chunk.tool_calls or chunk.usage:
+            yield chunk
+
+    def finished(self) -> LLMChunk:
+        """The last chunk. Raises `LLMConnectionError`, or what the provider told, where the stream was cut."""
+        if stream_was_cut(self._exchange):
+            raise self._with_partial(stream_error(self._exchange, self._provider.name, self._model))
+        chunk = last_chunk(self._ending, self._exchange, self._provider.name)
+        if any(earlier.usage for earlier in self._chunks):
+            chunk.cost = self._provider._cost(self._model, self._usage)  # noqa: SLF001  # one class in two halves
+        return chunk
+
+    def failed(self, error: Exception) -> LLMError:
+        """Ours for what litellm raised, with what had come so far."""
+        return self._with_partial(to_error(error, self._exchange, self._provider.name, self._model))
+
+    def _with_partial(self, error: LLMError) -> LLMError:
+        if any(chunk.text or chunk.reasoning or chunk.tool_calls for chunk in self._chunks):
+            error.partial = merge_chunks(self._chunks).to_response()
+        return error
+
+
+def _overlaid(base: Timeout, given: Timeout | float | None) -> Timeout:
+    """`given` over `base`. A bare number limits the whole answer, and so also how long it may take to begin."""
+    if given is None:
+        return base
+    if not isinstance(given, Timeout):
+        given = Timeout(first_byte=given, total=given)
+    return Timeout(
+        connect=base.connect if given.connect is None else given.connect,
+        first_byte=base.first_byte if given.first_byte is None else given.first_byte,
+        between_chunks=base.between_chunks if given.between_chunks is None else given.between_chunks,
+        total=base.total if given.total is None else given.total,
+    )
+
+
+def _checked_url(base_url: str) -> str:
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL as error:
+        raise InvalidRequestError(f"base_url: {error}, got {base_url[:60]!r}") from None
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise InvalidRequestError(f"base_url: must begin with https:// or http:// and a host, got {base_url[:60]!r}")
+    return base_url.rstrip("/")
