@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from .error_facts import error_from_answer
 from .errors import InvalidRequestError, InvalidResponseError, LLMConnectionError, LLMTimeoutError
@@ -47,15 +48,23 @@ class Endpoint:
         return {name: key} if key and kind == "query" else {}
 
 
+def base_url_from_environment(name: str, facts: ProviderFacts | None) -> str | None:
+    """The base URL that the environment names for a provider: ours first, then the provider's own variables."""
+    names = (f"HOMEOSTASIS_{name.upper()}_BASE_URL", *(facts.base_url_env if facts is not None else ()))
+    return next((url for variable in names if (url := os.environ.get(variable))), None)
+
+
 def models_endpoint(facts: ProviderFacts, base_url: str | None = None) -> Endpoint | None:
     """Where `facts`' provider lists its models; None where it does not, or where asking takes more than a header."""
     base = base_url or facts.base_url
     if not facts.models_path or not base or facts.auth in {"aws", "google"}:
         return None
-    # A path that begins with https:// stands for itself, except at a base URL of the user's own.
+    # A whole URL leaves the base URL's path aside: the listing stands beside it, not below.
     path = facts.models_path
     if path.startswith(("https://", "http://")):
-        return Endpoint(facts.name, path if base_url is None else f"{base_url.rstrip('/')}/models", facts.auth)
+        whole = urlsplit(path)
+        url = path if base_url is None else urljoin(base_url, f"{whole.path}?{whole.query}".rstrip("?"))
+        return Endpoint(facts.name, url, facts.auth)
     return Endpoint(facts.name, urljoin(f"{base.rstrip('/')}/", path.lstrip("/")), facts.auth)
 
 

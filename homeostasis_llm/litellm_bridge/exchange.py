@@ -174,8 +174,11 @@ class _WatchedStream(httpx.SyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         try:
             for piece in self._inner:
+                enough = self._exchange.received(
+                    piece
+                )  # before the reader, who may find an error in it and never return
                 yield piece
-                if self._exchange.received(piece):
+                if enough:
                     return
         except (httpx.TransportError, LLMTimeoutError) as error:
             self._exchange.failure = error
@@ -193,8 +196,9 @@ class _AsyncWatchedStream(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
             async for piece in self._inner:
+                enough = self._exchange.received(piece)  # as above
                 yield piece
-                if self._exchange.received(piece):
+                if enough:
                     return
         except (httpx.TransportError, LLMTimeoutError) as error:
             self._exchange.failure = error

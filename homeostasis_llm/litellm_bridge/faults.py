@@ -6,6 +6,7 @@ request" and decides where nothing was sent.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -53,8 +54,10 @@ def _from_wire(error: Exception, exchange: Exchange, provider: str, model: str |
         told = error_from_answer(exchange.status, exchange.headers, body, provider=provider, model=model)
         return _refined(told, error)
     if exchange.status is not None:
+        page = "text/html" in exchange.headers.get("content-type", "")
+        hint = "it is a web page, not an API's answer; check the base URL" if page else _first_line(error)
         return _told_in_band(exchange, provider, model) or InvalidResponseError(
-            f"{provider} gave an answer that cannot be read: {_first_line(error)}", **facts
+            f"{provider} gave an answer that cannot be read: {hint}", **facts
         )
     return None
 
@@ -147,6 +150,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _first_line(error: BaseException) -> str:
-    """What an exception says, without the traceback that litellm writes under it."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].removeprefix(f"litellm.{type(error).__name__}: ")[:300]
+    """What the innermost exception says, without litellm's labels in front and its traceback below."""
+    *_, innermost = _chain(error)
+    lines = str(innermost).strip().splitlines() or [type(innermost).__name__]
+    return re.sub(r"^(litellm\.)?\w*(Error|Exception)\b( -|:) ", "", lines[0])[:300]

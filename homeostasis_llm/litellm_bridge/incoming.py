@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..error_facts import request_id
 from ..messages import Reasoning, ToolCall
-from ..response import LLMChunk, LLMResponse, ToolCallFragment, finish_reason_of, parse_tool_call
+from ..response import FinishReason, LLMChunk, LLMResponse, ToolCallFragment, finish_reason_of, parse_tool_call
 from ..usage import Usage
 from .exchange import Exchange
+from .wire import raw_finish_reason, raw_id, raw_model, raw_usage
 
 # Where the providers' wire formats count tokens; see usage.py for the dialects.
 _COUNTS = re.compile(rb'"usage|okenCount"|_tokens"|Tokens"|"prompt_eval_count"|"tokens"|"token_count"')
@@ -39,27 +40,24 @@ def read_response(answer: Any, exchange: Exchange, provider: str) -> LLMResponse
     choice = next(iter(answer.choices), None)
     message = getattr(choice, "message", None)
     calls = [_call(call) for call in getattr(message, "tool_calls", None) or []]
-    word = _raw_finish_reason(raw) or getattr(choice, "finish_reason", None)
-    finish = finish_reason_of(word)
-    if finish == "unknown":  # a word of this provider's own that litellm may know
-        finish = finish_reason_of(getattr(choice, "finish_reason", None))
+    word, finish = _finish_reason([raw], getattr(choice, "finish_reason", None))
     return LLMResponse(
         content=getattr(message, "content", None) or "",
         provider=provider,
-        model=_model(raw, answer),
-        usage=_usage(getattr(answer, "usage", None), exchange),
-        metadata={"finish_reason": word, "response_id": getattr(answer, "id", None), **_extras(message)},
+        model=raw_model(raw) or getattr(answer, "model", None),
+        usage=_usage([raw], getattr(answer, "usage", None), exchange),
+        metadata={"finish_reason": word, "response_id": _id([raw], answer, exchange), **_extras(message)},
         tool_calls=[call for call in calls if not call.id.startswith(_SERVER_CALL_IDS)],
         server_tool_calls=[call for call in calls if call.id.startswith(_SERVER_CALL_IDS)],
         finish_reason=finish,
         reasoning=_reasoning(message, provider),
-        request_id=request_id({name.lower(): found for name, found in exchange.headers.items()}),
+        request_id=request_id(_lower(exchange.headers)),
         latency=exchange.seconds,
     )
 
 
-def read_chunk(piece: Any, exchange: Exchange, provider: str) -> LLMChunk:
-    """A piece of a stream from litellm's `ModelResponseStream`, without the finish reason: see `last_chunk`."""
+def read_chunk(piece: Any, provider: str) -> LLMChunk:
+    """What a piece of a stream adds, from litellm's `ModelResponseStream`. The rest is told by `last_chunk`."""
     choice = next(iter(piece.choices), None)
     delta = getattr(choice, "delta", None)
     payload = {key: found for key in _REASONING_KEYS if (found := _plain(getattr(delta, key, None)))}
@@ -68,27 +66,26 @@ def read_chunk(piece: Any, exchange: Exchange, provider: str) -> LLMChunk:
         reasoning=_thoughts(delta),
         reasoning_payload=payload or None,
         tool_calls=[_fragment(call) for call in getattr(delta, "tool_calls", None) or []],
-        usage=_usage(getattr(piece, "usage", None), exchange),
         provider=provider,
-        metadata={"response_id": piece.id, **_extras(delta)} if piece.id else _extras(delta),
+        metadata=_extras(delta),
     )
 
 
-def last_chunk(piece: Any | None, exchange: Exchange, provider: str) -> LLMChunk:
-    """What is only known at a stream's end: why it ended, in the provider's own word where the wire has it."""
+def last_chunk(ending: Any, usage: Any, exchange: Exchange, provider: str) -> LLMChunk:
+    """What is known at a stream's end: usage, model, id, and why it ended.
+
+    `ending` is litellm's piece with the finish reason, `usage` its last count; both may be None.
+    """
     events = list(tail_events(exchange))
-    litellms = getattr(next(iter(getattr(piece, "choices", None) or []), None), "finish_reason", None)
-    word = next((said for event in reversed(events) if (said := _raw_finish_reason(event))), litellms)
-    finish = finish_reason_of(word)
-    if finish == "unknown":
-        finish = finish_reason_of(litellms)
-    model = next((named for event in events if (named := _raw_model(event))), getattr(piece, "model", None))
+    choice = next(iter(getattr(ending, "choices", None) or []), None)
+    word, finish = _finish_reason(events, getattr(choice, "finish_reason", None))
     return LLMChunk(
         provider=provider,
-        model=model,
+        model=next((named for event in events if (named := raw_model(event))), getattr(ending, "model", None)),
+        usage=_usage(events, usage, exchange),
         finish_reason=finish,
-        metadata={"finish_reason": word},
-        request_id=request_id({name.lower(): found for name, found in exchange.headers.items()}),
+        metadata={"finish_reason": word, "response_id": _id(events, ending, exchange)},
+        request_id=request_id(_lower(exchange.headers)),
         latency=exchange.seconds,
     )
 
@@ -121,41 +118,32 @@ def _raw_answer(exchange: Exchange) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _first(found: object) -> Mapping[str, Any]:
-    inner = found[0] if isinstance(found, list) and found else found
-    return inner if isinstance(inner, dict) else {}
+def _finish_reason(events: Sequence[Mapping[str, Any]], litellms: str | None) -> tuple[str | None, FinishReason]:
+    """The last word on why an answer ended, as the provider said it, and what it means."""
+    word = next((said for event in reversed(events) if (said := raw_finish_reason(event))), litellms)
+    finish = finish_reason_of(word)
+    return word, finish_reason_of(litellms) if finish == "unknown" else finish
 
 
-def _raw_finish_reason(raw: Mapping[str, Any]) -> str | None:
-    """The provider's own word, at the places where the wire formats have it."""
-    choice, candidate = _first(raw.get("choices")), _first(raw.get("candidates"))
-    places = (
-        choice.get("finish_reason"),
-        candidate.get("finishReason"),
-        _first(raw.get("delta")).get("stop_reason"),
-        _first(raw.get("delta")).get("finish_reason"),
-        raw.get("stop_reason"),
-        raw.get("stopReason"),
-        raw.get("done_reason"),
-        raw.get("finish_reason"),
-    )
-    return next((word for word in places if isinstance(word, str) and word), None)
+def _id(events: Sequence[Mapping[str, Any]], answer: Any, exchange: Exchange) -> str | None:
+    """The provider's id of the answer. litellm makes one up where there is none: only used where we saw no wire."""
+    made_up = getattr(answer, "id", None) if not exchange.size else None
+    return next((found for event in events if (found := raw_id(event))), made_up)
 
 
-def _raw_model(raw: Mapping[str, Any]) -> str | None:
-    places = (raw.get("model"), raw.get("modelVersion"), _first(raw.get("message")).get("model"))
-    return next((name for name in places if isinstance(name, str) and name), None)
-
-
-def _model(raw: Mapping[str, Any], answer: Any) -> str | None:
-    return _raw_model(raw) or getattr(answer, "model", None)
-
-
-def _usage(usage: Any, exchange: Exchange) -> Usage | None:
+def _usage(events: Sequence[Mapping[str, Any]], litellms: Any, exchange: Exchange) -> Usage | None:
     """The provider's count. Where the wire shows none, litellm's is its own guess, and unknown is the truth."""
-    if usage is None or (exchange.size and _COUNTS.search(exchange.tail) is None):
-        return None
-    return Usage.of({name: count for name, count in _plain(usage).items() if count is not None})
+    told: Usage | None = None
+    for event in events:
+        if (counts := raw_usage(event)) is not None:
+            told = Usage.of(counts) if told is None else told.updated(Usage.of(counts))
+    if told is not None or litellms is None or (exchange.size and _COUNTS.search(exchange.tail) is None):
+        return told
+    return Usage.of({name: count for name, count in _plain(litellms).items() if count is not None})
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): found for name, found in headers.items()}
 
 
 def _call(call: Any) -> ToolCall:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import httpx
 from pydantic import SecretStr
 
 from ..catalog import ProviderFacts, facts_of
-from ..endpoints import ask, models_endpoint, read_models
+from ..endpoints import ask, base_url_from_environment, models_endpoint, read_models
 from ..errors import (
     APIKeyMissingError,
     AuthenticationError,
@@ -55,7 +56,8 @@ class LiteLLMProvider(LLMProviderInterface):
     ) -> None:
         """`headers` are sent with every request; `timeout` is in seconds, for the whole answer where it is a number.
 
-        `api_version` is for Azure. Raises `InvalidRequestError` for a base URL that is none.
+        Without a `base_url`, `HOMEOSTASIS_<NAME>_BASE_URL` and the provider's own variables are asked. `api_version` is
+        for Azure. Raises `InvalidRequestError` for a base URL that is none.
         """
         super().__init__(api_key)
         self._name = name
@@ -63,7 +65,8 @@ class LiteLLMProvider(LLMProviderInterface):
         self._default_model = default_model
         self._headers = dict(headers or {})
         self._timeout = _overlaid(DEFAULT_TIMEOUT, timeout)
-        self._base_url = None if base_url is None else _checked_url(base_url)
+        url = base_url if base_url is not None else base_url_from_environment(name, self._facts)
+        self._base_url = None if url is None else _checked_url(url)
         self._api_version = api_version
         self._clients: Clients | None = None
 
@@ -101,7 +104,7 @@ class LiteLLMProvider(LLMProviderInterface):
         answer: Any = None
         with self._exchange(request) as exchange:
             try:
-                client = await self._made_clients().async_client()
+                client = await (await self._amade_clients()).async_client()
                 answer = await lane_for(self._litellm_name).acomplete(
                     {**arguments, **self._connection(), "client": client}
                 )
@@ -156,7 +159,7 @@ class LiteLLMProvider(LLMProviderInterface):
                 with exchange:
                     try:
                         if stream is None:
-                            client = await self._made_clients().async_client()
+                            client = await (await self._amade_clients()).async_client()
                             call = {**arguments, **self._connection(), "client": client}
                             stream = await lane_for(self._litellm_name).astream(call)
                             del call  # as in complete_stream
@@ -174,7 +177,7 @@ class LiteLLMProvider(LLMProviderInterface):
             await exchange.aclose()
 
     def validate_key(self, api_key: str) -> bool:
-        """Whether the provider takes `api_key`: asked of its models listing, or by a completion of one token (it costs).
+        """Whether the provider takes `api_key`, by its models listing or else by a completion of one token (it costs).
 
         Raises `LLMError` if that could not be found out: no connection, a failing server.
         """
@@ -251,6 +254,10 @@ class LiteLLMProvider(LLMProviderInterface):
             self._clients = Clients(self._litellm_name, self._key_to_send() or "", self._sdk_url(), self._api_version)
         return self._clients
 
+    async def _amade_clients(self) -> Clients:
+        # Importing litellm takes seconds, which an event loop does not have.
+        return await asyncio.to_thread(self._made_clients) if self._clients is None else self._clients
+
     def _sdk_url(self) -> str | None:
         """The base URL for litellm's routes that go through the OpenAI SDK, which takes it when it is made."""
         if self._litellm_name in {"openai", "azure"}:
@@ -294,20 +301,20 @@ class _StreamReader:
 
     def read(self, piece: Any) -> Iterator[LLMChunk]:
         """The chunk of a piece from litellm, unless there is nothing in it."""
-        chunk = read_chunk(piece, self._exchange, self._provider.name)
+        chunk = read_chunk(piece, self._provider.name)
         if any(getattr(choice, "finish_reason", None) for choice in piece.choices):
             self._ending = piece
         self._usage = getattr(piece, "usage", None) or self._usage
         self._chunks.append(chunk)
-        if chunk.text or chunk.reasoning or chunk.reasoning_payload or chunk.tool_calls or chunk.usage:
+        if chunk.text or chunk.reasoning or chunk.reasoning_payload or chunk.tool_calls:
             yield chunk
 
     def finished(self) -> LLMChunk:
         """The last chunk. Raises `LLMConnectionError`, or what the provider told, where the stream was cut."""
         if stream_was_cut(self._exchange):
             raise self._with_partial(stream_error(self._exchange, self._provider.name, self._model))
-        chunk = last_chunk(self._ending, self._exchange, self._provider.name)
-        if any(earlier.usage for earlier in self._chunks):
+        chunk = last_chunk(self._ending, self._usage, self._exchange, self._provider.name)
+        if chunk.usage is not None:
             chunk.cost = self._provider._cost(self._model, self._usage)  # noqa: SLF001  # one class in two halves
         return chunk
 

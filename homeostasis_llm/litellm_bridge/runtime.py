@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable, Coroutine
 from functools import cache
-from types import ModuleType
+from typing import Any
 from unittest.mock import patch
 
 # What litellm reads from the environment while it is imported.
@@ -17,16 +18,34 @@ _AT_IMPORT = {
 
 
 @cache
-def load_litellm() -> ModuleType:
+def load_litellm() -> Any:
     """litellm, set up as we need it. Takes seconds the first time, so it is not called before it must be."""
     mine = "litellm" not in sys.modules
     with patch.dict(os.environ, _AT_IMPORT):
         import litellm
     litellm.telemetry = False
     litellm.suppress_debug_info = True  # else it prints "Give Feedback / Get Help" beside each error
+    _leave_event_loops_alone(litellm)
     if mine:
         # A host application that imported litellm first keeps its logging as it set it up.
         for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
             logger = logging.getLogger(name)
             logger.handlers = [logging.NullHandler()]
     return litellm
+
+
+def _leave_event_loops_alone(litellm: Any) -> None:
+    """Keep a sync call from making an event loop that nobody closes, or from putting tasks into the caller's.
+
+    litellm does so after each call, to tell its service callbacks how long it took. Without such callbacks, which is
+    how it comes, there is nobody to tell.
+    """
+    from litellm._service_logger import ServiceLogging
+
+    dispatch = ServiceLogging._dispatch_from_sync  # noqa: SLF001  # it has no public switch
+
+    def _dispatch_from_sync(hook: Callable[[], Coroutine[object, object, None]]) -> None:
+        if litellm.service_callback:
+            dispatch(hook)
+
+    ServiceLogging._dispatch_from_sync = staticmethod(_dispatch_from_sync)  # noqa: SLF001  # as above

@@ -1,0 +1,66 @@
+"""Find the facts that litellm drops or guesses at where the providers' wire formats have them.
+
+Each function takes one JSON object: a whole answer, or one event of a stream. Sources: the API references of OpenAI
+(chat completions, responses), Anthropic, Google, AWS, Cohere (v1, v2), Groq and Ollama.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_OLLAMA_COUNTS = ("prompt_eval_count", "eval_count")
+
+
+def raw_finish_reason(raw: Mapping[str, Any]) -> str | None:
+    """Why the answer ended, in the provider's own word."""
+    choice, candidate, delta = _first(raw.get("choices")), _first(raw.get("candidates")), _first(raw.get("delta"))
+    return _text(
+        choice.get("finish_reason"),
+        candidate.get("finishReason"),
+        delta.get("stop_reason"),
+        delta.get("finish_reason"),
+        raw.get("stop_reason"),
+        raw.get("stopReason"),
+        raw.get("done_reason"),
+        raw.get("finish_reason"),
+    )
+
+
+def raw_model(raw: Mapping[str, Any]) -> str | None:
+    """The model that answered."""
+    return _text(raw.get("model"), raw.get("modelVersion"), _first(raw.get("message")).get("model"))
+
+
+def raw_id(raw: Mapping[str, Any]) -> str | None:
+    """The provider's id of the answer."""
+    return _text(raw.get("id"), raw.get("responseId"), _first(raw.get("message")).get("id"), raw.get("generation_id"))
+
+
+def raw_usage(raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The provider's count of tokens, in its own dialect."""
+    response = _first(raw.get("response"))
+    places = (
+        raw.get("usage"),
+        raw.get("usageMetadata"),
+        _first(raw.get("x_groq")).get("usage"),
+        _first(raw.get("message")).get("usage"),  # Anthropic: message_start
+        _first(raw.get("delta")).get("usage"),  # Cohere v2: message-end
+        response.get("usage"),  # OpenAI responses: response.completed
+        _first(raw.get("meta")).get("billed_units"),  # Cohere v1
+        _first(response.get("meta")).get("billed_units"),  # Cohere v1: stream-end
+        raw if any(name in raw for name in _OLLAMA_COUNTS) else None,
+    )
+    found = next((place for place in places if isinstance(place, dict) and place), None)
+    if found is raw:
+        return {name: raw[name] for name in _OLLAMA_COUNTS if name in raw}
+    return found
+
+
+def _first(found: object) -> Mapping[str, Any]:
+    inner = found[0] if isinstance(found, list) and found else found
+    return inner if isinstance(inner, dict) else {}
+
+
+def _text(*places: object) -> str | None:
+    return next((found for found in places if isinstance(found, str) and found), None)
