@@ -67,6 +67,12 @@ def facts_of(name: str) -> ProviderFacts | None:
     return rows.get(aliases.get(plain, plain))
 
 
+def canonical_name(name: str) -> str:
+    """The one spelling of `name`: for an alias what it stands for, for a name that is in no row its plain form."""
+    facts = facts_of(name)
+    return plain_name(name) if facts is None else facts.name
+
+
 def all_facts() -> Mapping[str, ProviderFacts]:
     """Every row, by name, sorted."""
     return _catalog()[0]

@@ -1,0 +1,1 @@
+"""Where keys are looked for and kept. The only room that imports keyring."""
