@@ -1,0 +1,463 @@
+"""Be a LangChain chat model over any provider."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping, Sequence
+from contextlib import aclosing, closing
+from dataclasses import asdict
+from math import ceil
+from operator import itemgetter
+from threading import Lock
+from typing import Any, cast, get_args
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models.base import LangSmithParams
+from langchain_core.load.load import ALL_SERIALIZABLE_MAPPINGS
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages.utils import count_tokens_approximately
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from pydantic import BaseModel, Field, PrivateAttr, SecretStr, ValidationError
+from typing_extensions import override
+
+from ..errors import InvalidRequestError, LLMError
+from ..provider import LLMProviderInterface, astream_chunks, stream_chunks
+from ..redaction import remember
+from ..request import LLMRequest, Timeout
+from ..response import LLMChunk, LLMResponse
+from .calls import ALIASES, SETTINGS, request_for
+from .errors import as_langchain_error, saying_both
+from .names import refuse_unknown
+from .outputs import MessagePieces, to_ai_message
+from .retries import Retries
+from .source import BoundKey, key_variable, make_provider, name_of, own_model, settle
+from .structured import Method, Schema, asked_for, parser_for
+from .tools import ToolLike, as_tool_choice, as_tools
+
+_CHARACTERS_PER_TOKEN = 4
+"""As langchain-core's `count_tokens_approximately` has it; true of English."""
+
+_making = Lock()
+
+
+class ChatHomeostasis(BaseChatModel):
+    """A LangChain chat model over one provider.
+
+        ChatHomeostasis(provider="openai", model="gpt-5-mini", temperature=0)
+        ChatHomeostasis(model="openai:gpt-5-mini")
+        ChatHomeostasis(provider=MyProvider(api_key=…))
+
+    Making one is cheap: the provider is made, and its key looked for, at the first call. Every parameter can be given
+    with a call too, by `bind` or `invoke(…, temperature=0)`. Raises errors that are both `LLMError`s and
+    langchain-core's `ModelError`s; `InvalidRequestError` for an argument it does not know.
+    """
+
+    provider: str | LLMProviderInterface
+    """Who is asked: a name, as for `ProviderFactory.create_provider`, or the provider itself."""
+    model: str | None = None
+    """As the provider calls it; None for the provider's default. Where no provider is named: `provider:model`."""
+    api_key: SecretStr | None = None
+    """None has it looked for in the environment, then in the keyring."""
+    base_url: str | None = None
+    """Where the provider is reached, None for its usual address."""
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: list[str] | str | None = None
+    """Texts at which the answer ends; also `stop_sequences`."""
+    seed: int | None = None
+    reasoning_effort: str | None = None
+    """How hard to think, in the provider's words: none, minimal, low, medium, high, …"""
+    timeout: Timeout | float | None = None
+    """Seconds for the whole answer, or each wait by itself."""
+    max_retries: int | None = Field(default=None, ge=0)
+    """How often a call is repeated that failed in a way that may pass; None and 0 for never.
+
+    A stream is repeated only while nothing of it has arrived.
+    """
+    extra: dict[str, Any] = Field(default_factory=dict)
+    """Parameters that only some providers know, by the provider's own names."""
+    streaming: bool | None = None
+    """Whether `invoke` streams underneath, for callbacks that watch tokens; None leaves that to LangChain."""
+
+    _made: tuple[object, LLMProviderInterface] | None = PrivateAttr(default=None)
+    """The provider, beside the settings it was made from: a copy of this model may have others."""
+
+    def __init__(self, **given: Any) -> None:
+        """Raises `InvalidRequestError`, naming the argument, for one that is unknown or cannot be."""
+        problem: LLMError | None = None
+        try:
+            super().__init__(**self._settled(given))
+            self._bind_key()
+            self._check_settings()
+        except ValidationError as error:
+            problem = InvalidRequestError("; ".join(_sentence(dict(details)) for details in error.errors()))
+        except LLMError as error:
+            problem = error
+        if problem is not None:
+            # Raised out here so that the error drags no input along: pydantic's holds the key.
+            raise as_langchain_error(problem)
+
+    @classmethod
+    def _settled(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        settled = dict(given)
+        for alias, name in ALIASES.items():
+            if alias in settled:
+                if settled.get(name) is not None:
+                    raise InvalidRequestError(f"{cls.__name__}: {alias} and {name} are the same; give one of them")
+                settled[name] = settled.pop(alias)
+        refuse_unknown(
+            settled,
+            cls.model_fields,
+            what=f"{cls.__name__} has no option",
+            otherwise="parameters of a request go into extra={…}, options of a provider to the provider itself",
+        )
+        provider = settled.get("provider")
+        model = settled.get("model")
+        if isinstance(provider, str | LLMProviderInterface | None) and isinstance(model, str | None):
+            settled["provider"], settled["model"] = settle(provider, model)
+        return settled
+
+    def _bind_key(self) -> None:
+        if isinstance(self.provider, LLMProviderInterface):
+            for name in ("api_key", "base_url"):
+                if getattr(self, name) is not None:
+                    raise InvalidRequestError(
+                        f"ChatHomeostasis.{name}: belongs to the provider; give it to {self.provider!r} instead"
+                    )
+            return
+        key = self.api_key
+        if isinstance(key, BoundKey) and key.provider != self.provider:
+            key = None
+        if key is not None:
+            remember(key.get_secret_value())
+            self.api_key = BoundKey(key.get_secret_value(), self.provider)
+
+    def _check_settings(self) -> None:
+        try:
+            self._request([HumanMessage("")], None, {})
+        except InvalidRequestError as error:
+            problem = str(error).replace("LLMRequest.", "ChatHomeostasis.", 1)
+        else:
+            return
+        raise InvalidRequestError(problem)
+
+    @property
+    def model_name(self) -> str | None:
+        """`model`, as other chat models call it."""
+        return self.model
+
+    @property
+    def _llm_type(self) -> str:
+        return "homeostasis"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        told = {name: getattr(self, name) for name in (*SETTINGS, "base_url", "max_retries")}
+        told["timeout"] = asdict(self.timeout) if isinstance(self.timeout, Timeout) else self.timeout
+        told["extra"] = self.extra or None
+        known = {name: setting for name, setting in told.items() if setting is not None}
+        return {"provider": name_of(self.provider), **known}
+
+    @override
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        asked = {name: getattr(self, name) for name in SETTINGS}
+        asked.update({name: given for name, given in kwargs.items() if name in asked and given is not None})
+        told = LangSmithParams(ls_provider=name_of(self.provider), ls_model_type="chat")
+        model = own_model(asked["model"], self.provider)
+        if model is None and (made := self._provider_at_hand()) is not None:
+            model = made.default_model
+        if model is not None:
+            told["ls_model_name"] = model
+        if asked["temperature"] is not None:
+            told["ls_temperature"] = asked["temperature"]
+        if asked["max_tokens"] is not None:
+            told["ls_max_tokens"] = asked["max_tokens"]
+        if stops := asked["stop"] if stop is None else stop:
+            told["ls_stop"] = [stops] if isinstance(stops, str) else stops
+        return told
+
+    @override
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        asked = super()._get_llm_string(stop=stop, **kwargs)
+        # LangChain's cache knows a provider that is an object by its class alone; two of one class may differ.
+        return asked if isinstance(self.provider, str) else f"{asked}---{self.provider!r}"
+
+    @classmethod
+    @override
+    def is_lc_serializable(cls) -> bool:
+        """True; a model over a provider that is an object, not a name, can be shown but not loaded again."""
+        return True
+
+    @property
+    @override
+    def lc_secrets(self) -> dict[str, str]:
+        """The environment variable that stands for the key in what is stored."""
+        return {"api_key": key_variable(self.provider)} if isinstance(self.provider, str) else {}
+
+    @property
+    @override
+    def lc_attributes(self) -> dict[str, Any]:
+        """Values in a form that JSON has, and the constructor takes."""
+        return {"timeout": asdict(self.timeout)} if isinstance(self.timeout, Timeout) else {}
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Everything but the key: a pickle ends up in caches and queues. Unpickled, it is looked up when needed."""
+        state = super().__getstate__()
+        private = {**(state["__pydantic_private__"] or {}), "_made": None}
+        return {**state, "__dict__": {**state["__dict__"], "api_key": None}, "__pydantic_private__": private}
+
+    # --- asking
+
+    @override
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        retries = self._retries(kwargs)
+        while True:
+            try:
+                provider = self._asked()
+                request = self._request(messages, stop, kwargs)
+                return _result(provider.complete(request), provider, request)
+            except LLMError as error:
+                failure, wait = as_langchain_error(error), retries.wait_after(error)
+            # Raised out here so that the provider's error, and what its traceback holds, stays behind.
+            if wait is None:
+                raise failure
+            time.sleep(wait)
+
+    @override
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        retries = self._retries(kwargs)
+        while True:
+            try:
+                provider = await self._aasked()
+                request = self._request(messages, stop, kwargs)
+                return _result(await provider.acomplete(request), provider, request)
+            except LLMError as error:
+                failure, wait = as_langchain_error(error), retries.wait_after(error)
+            if wait is None:
+                raise failure
+            await asyncio.sleep(wait)
+
+    @override
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        retries = self._retries(kwargs)
+        while True:
+            pieces = None
+            try:
+                provider = self._asked()
+                request = self._request(messages, stop, kwargs)
+                pieces = self._pieces(provider, request)
+                # Generators, both: an abandoned stream is closed at once, not when the garbage is collected.
+                with closing(cast("Generator[LLMChunk]", stream_chunks(provider, request))) as chunks:
+                    for chunk in chunks:
+                        for message in pieces.add(chunk):
+                            yield ChatGenerationChunk(message=message)
+                for message in pieces.end():
+                    yield ChatGenerationChunk(message=message)
+            except LLMError as error:
+                failure, wait = _stream_failure(error, pieces, retries)
+            else:
+                return
+            if wait is None:
+                raise failure
+            time.sleep(wait)
+
+    @override
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        retries = self._retries(kwargs)
+        while True:
+            pieces = None
+            try:
+                provider = await self._aasked()
+                request = self._request(messages, stop, kwargs)
+                pieces = self._pieces(provider, request)
+                async with aclosing(cast("AsyncGenerator[LLMChunk]", astream_chunks(provider, request))) as chunks:
+                    async for chunk in chunks:
+                        for message in pieces.add(chunk):
+                            yield ChatGenerationChunk(message=message)
+                for message in pieces.end():
+                    yield ChatGenerationChunk(message=message)
+            except LLMError as error:
+                failure, wait = _stream_failure(error, pieces, retries)
+            else:
+                return
+            if wait is None:
+                raise failure
+            await asyncio.sleep(wait)
+
+    def _asked(self) -> LLMProviderInterface:
+        """The provider. One that has a name only is made at the first call, and again when its settings changed."""
+        if (at_hand := self._provider_at_hand()) is not None:
+            return at_hand
+        with _making:
+            if (at_hand := self._provider_at_hand()) is not None:
+                return at_hand
+            made = make_provider(str(self.provider), self._own_key(), self.base_url)
+            self._made = (self._made_from(), made)
+            return made
+
+    async def _aasked(self) -> LLMProviderInterface:
+        # Making one may import a plugin and ask the keyring, which the event loop should not wait for.
+        return self._provider_at_hand() or await asyncio.to_thread(self._asked)
+
+    def _provider_at_hand(self) -> LLMProviderInterface | None:
+        if isinstance(self.provider, LLMProviderInterface):
+            return self.provider
+        if self._made is not None and self._made[0] == self._made_from():
+            return self._made[1]
+        return None
+
+    def _made_from(self) -> object:
+        return (self.provider, self._own_key(), self.base_url)
+
+    def _own_key(self) -> SecretStr | None:
+        # `model_copy(update={"provider": …})` runs no constructor.
+        foreign = isinstance(self.api_key, BoundKey) and self.api_key.provider != self.provider
+        return None if foreign else self.api_key
+
+    def _request(
+        self, messages: Sequence[BaseMessage], stop: Sequence[str] | None, given: Mapping[str, Any]
+    ) -> LLMRequest:
+        settings = {name: getattr(self, name) for name in (*SETTINGS, "extra")}
+        return request_for(messages, stop, given, settings=settings, provider=self.provider)
+
+    def _retries(self, given: Mapping[str, Any]) -> Retries:
+        most = given.get("max_retries")
+        return Retries((self.max_retries if most is None else most) or 0)
+
+    def _pieces(self, provider: LLMProviderInterface, request: LLMRequest) -> MessagePieces:
+        return MessagePieces(
+            provider=provider.name,
+            model=request.model or provider.default_model,
+            blocks=self.output_version == "v1",
+        )
+
+    # --- tools and structured output
+
+    @override
+    @saying_both
+    def bind_tools(
+        self,
+        tools: Sequence[ToolLike],
+        *,
+        tool_choice: object = None,
+        strict: bool | None = None,
+        parallel_tool_calls: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """This model with `tools` to call.
+
+        `tools` are functions, pydantic classes, `TypedDict`s, LangChain tools or runnables' `as_tool()`, dicts in the
+        forms of OpenAI and Anthropic, JSON schemas with a title, and dicts of a provider's own built-in tools.
+        `tool_choice` is `auto`, `none`, `any` (or `required`, or True), a tool's name, or OpenAI's or Anthropic's dict.
+        """
+        offered = as_tools(tools, strict=strict)
+        bound = {"tool_choice": as_tool_choice(tool_choice, offered), "parallel_tool_calls": parallel_tool_calls}
+        return self.bind(tools=offered, **{name: set_ for name, set_ in bound.items() if set_ is not None}, **kwargs)
+
+    @override
+    @saying_both
+    def with_structured_output(
+        self,
+        schema: Schema | None,
+        *,
+        method: Method = "json_schema",
+        include_raw: bool = False,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
+        """This model with answers of the form `schema`: a pydantic class, a `TypedDict` or a JSON schema.
+
+        `json_schema`, the default, has the provider hold the answer to the schema: it needs no tools, leaves the model
+        free to think first, and small local models cannot miss it. `function_calling` is for providers that know tools
+        but no schemas, `json_mode` for those that know neither; its prompt must ask for JSON.
+        """
+        if method not in get_args(Method):
+            raise InvalidRequestError(f"method: must be one of {', '.join(get_args(Method))}, got {method!r}")
+        asked = self.bind(
+            **asked_for(schema, method, strict),
+            **kwargs,
+            ls_structured_output_format={"kwargs": {"method": method, "strict": strict}, "schema": schema},
+        )
+        parser = parser_for(schema, method)
+        if not include_raw:
+            return asked | parser
+        parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
+        unparsed = RunnablePassthrough.assign(parsed=lambda _: None)
+        return RunnableMap(raw=asked) | parsed.with_fallbacks([unparsed], exception_key="parsing_error")
+
+    # --- counting
+
+    @override
+    def get_num_tokens(self, text: str) -> int:
+        """An estimate, unless `custom_get_token_ids` is given: only the provider knows its own tokens."""
+        if self.custom_get_token_ids is not None:
+            return super().get_num_tokens(text)
+        return ceil(len(text) / _CHARACTERS_PER_TOKEN)
+
+    @override
+    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[ToolLike] | None = None) -> int:
+        """An estimate, as `get_num_tokens`."""
+        if self.custom_get_token_ids is not None:
+            return super().get_num_tokens_from_messages(messages)
+        return count_tokens_approximately(messages, tools=[*as_tools(tools or [])])
+
+    @override
+    def get_token_ids(self, text: str) -> list[int]:
+        """What `custom_get_token_ids` says; LangChain's own way would load the tokenizer of GPT-2, of 2019."""
+        if self.custom_get_token_ids is None:
+            raise as_langchain_error(
+                InvalidRequestError("custom_get_token_ids: give it to ChatHomeostasis to count ids")
+            )
+        return self.custom_get_token_ids(text)
+
+
+# LangChain loads only what its list names: every class of langchain's own packages, and none of others'.
+_home = tuple(ChatHomeostasis.lc_id())
+ALL_SERIALIZABLE_MAPPINGS.setdefault(_home, _home)
+
+
+def _result(response: LLMResponse, provider: LLMProviderInterface, request: LLMRequest) -> ChatResult:
+    message = to_ai_message(response, provider=provider.name, model=request.model or provider.default_model)
+    return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+def _stream_failure(error: LLMError, pieces: MessagePieces | None, retries: Retries) -> tuple[LLMError, float | None]:
+    failure = as_langchain_error(error)
+    arrived = None if pieces is None else pieces.so_far()
+    if arrived is None:
+        return failure, retries.wait_after(error)
+    failure.partial = failure.partial or arrived
+    return failure, None
+
+
+def _sentence(details: Mapping[str, Any]) -> str:
+    problem = str(details["msg"]).removeprefix("Value error, ")
+    return f"ChatHomeostasis.{details['loc'][0]}: {problem[:1].lower()}{problem[1:]}"

@@ -1,0 +1,69 @@
+"""Find the provider that a chat model speaks through, and the key it is given.
+
+The only place that knows where an answer may come from: whoever asks without naming a provider is turned away here.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import SecretStr
+
+from ..errors import InvalidRequestError
+from ..provider import LLMProviderInterface
+
+
+class BoundKey(SecretStr):
+    """A key that knows whose it is.
+
+    LangChain makes new models from old ones with some fields changed; when that is the provider, the key of the former
+    must not go to the next.
+    """
+
+    def __init__(self, key: str, provider: str) -> None:
+        super().__init__(key)
+        self.provider = provider
+
+
+def settle(
+    provider: str | LLMProviderInterface | None, model: str | None
+) -> tuple[str | LLMProviderInterface, str | None]:
+    """Who is asked, and for which model: `openai:gpt-x` names both where no provider is named.
+
+    Raises `InvalidRequestError` where nobody is named.
+    """
+    if provider is not None:
+        if isinstance(provider, str):
+            provider = provider.strip().lower()
+        return provider, own_model(model, provider)
+    prefix, colon, rest = (model or "").partition(":")
+    if not colon or not prefix.strip() or not rest.strip():
+        raise InvalidRequestError(
+            "ChatHomeostasis.provider: name one, as in ChatHomeostasis(provider='openai', model='…') or "
+            f"ChatHomeostasis(model='openai:…'){'' if model is None else f'; model {model!r} names none'}"
+        )
+    return prefix.strip().lower(), rest.strip()
+
+
+def own_model(model: str | None, provider: str | LLMProviderInterface) -> str | None:
+    """`model` without the provider's own name before it; other colons belong to the model (`llama3:8b`)."""
+    return None if model is None else model.removeprefix(f"{name_of(provider)}:")
+
+
+def name_of(provider: str | LLMProviderInterface) -> str:
+    """What the provider is called."""
+    return provider if isinstance(provider, str) else provider.name
+
+
+def key_variable(name: str) -> str:
+    """The environment variable that holds the key of the provider called `name`."""
+    return f"HOMEOSTASIS_{re.sub(r'[^A-Z0-9]', '_', name.upper())}_API_KEY"
+
+
+def make_provider(name: str, key: SecretStr | None, base_url: str | None) -> LLMProviderInterface:
+    """The provider called `name`. Raises what `ProviderFactory.create_provider` raises."""
+    from ..registry import ProviderFactory
+
+    options: dict[str, Any] = {} if base_url is None else {"base_url": base_url}
+    return ProviderFactory.create_provider(name, None if key is None else key.get_secret_value(), **options)
