@@ -33,7 +33,7 @@ from .errors import as_langchain_error, saying_both
 from .names import refuse_unknown
 from .outputs import MessagePieces, to_ai_message
 from .retries import Retries
-from .source import BoundKey, key_variable, make_provider, name_of, own_model, settle
+from .source import BoundKey, key_at_hand, key_variable, make_provider, name_of, own_model, settle
 from .structured import Method, Schema, asked_for, parser_for
 from .tools import ToolLike, as_tool_choice, as_tools
 
@@ -50,8 +50,8 @@ class ChatHomeostasis(BaseChatModel):
         ChatHomeostasis(model="openai:gpt-5-mini")
         ChatHomeostasis(provider=MyProvider(api_key=…))
 
-    Making one is cheap: the provider is made, and its key looked for, at the first call. Every parameter can be given
-    with a call too, by `bind` or `invoke(…, temperature=0)`. Raises errors that are both `LLMError`s and
+    Making one is cheap: the provider is made, and a missing key complained of, at the first call. Every parameter can
+    be given with a call too, by `bind` or `invoke(…, temperature=0)`. Raises errors that are both `LLMError`s and
     langchain-core's `ModelError`s; `InvalidRequestError` for an argument it does not know.
     """
 
@@ -60,7 +60,7 @@ class ChatHomeostasis(BaseChatModel):
     model: str | None = None
     """As the provider calls it; None for the provider's default. Where no provider is named: `provider:model`."""
     api_key: SecretStr | None = None
-    """None has it looked for in the environment, then in the keyring."""
+    """None has it looked for: in the environment at once, in the keyring at the first call."""
     base_url: str | None = None
     """Where the provider is reached, None for its usual address."""
     max_tokens: int | None = None
@@ -129,16 +129,14 @@ class ChatHomeostasis(BaseChatModel):
                         f"ChatHomeostasis.{name}: belongs to the provider; give it to {self.provider!r} instead"
                     )
             return
-        key = self.api_key
-        if isinstance(key, BoundKey) and key.provider != self.provider:
-            key = None
-        if key is not None:
-            remember(key.get_secret_value())
-            self.api_key = BoundKey(key.get_secret_value(), self.provider)
+        key = self._own_key()
+        self.api_key = key_at_hand(self.provider) if key is None else BoundKey(key.get_secret_value(), self.provider)
+        if self.api_key is not None:
+            remember(self.api_key.get_secret_value())
 
     def _check_settings(self) -> None:
         try:
-            self._request([HumanMessage("")], None, {})
+            self._request(self.provider, [HumanMessage("")], None, {})
         except InvalidRequestError as error:
             problem = str(error).replace("LLMRequest.", "ChatHomeostasis.", 1)
         else:
@@ -224,7 +222,7 @@ class ChatHomeostasis(BaseChatModel):
         while True:
             try:
                 provider = self._asked()
-                request = self._request(messages, stop, kwargs)
+                request = self._request(provider, messages, stop, kwargs)
                 return _result(provider.complete(request), provider, request)
             except LLMError as error:
                 failure, wait = as_langchain_error(error), retries.wait_after(error)
@@ -245,7 +243,7 @@ class ChatHomeostasis(BaseChatModel):
         while True:
             try:
                 provider = await self._aasked()
-                request = self._request(messages, stop, kwargs)
+                request = self._request(provider, messages, stop, kwargs)
                 return _result(await provider.acomplete(request), provider, request)
             except LLMError as error:
                 failure, wait = as_langchain_error(error), retries.wait_after(error)
@@ -266,7 +264,7 @@ class ChatHomeostasis(BaseChatModel):
             pieces = None
             try:
                 provider = self._asked()
-                request = self._request(messages, stop, kwargs)
+                request = self._request(provider, messages, stop, kwargs)
                 pieces = self._pieces(provider, request)
                 # Generators, both: an abandoned stream is closed at once, not when the garbage is collected.
                 with closing(cast("Generator[LLMChunk]", stream_chunks(provider, request))) as chunks:
@@ -296,7 +294,7 @@ class ChatHomeostasis(BaseChatModel):
             pieces = None
             try:
                 provider = await self._aasked()
-                request = self._request(messages, stop, kwargs)
+                request = self._request(provider, messages, stop, kwargs)
                 pieces = self._pieces(provider, request)
                 async with aclosing(cast("AsyncGenerator[LLMChunk]", astream_chunks(provider, request))) as chunks:
                     async for chunk in chunks:
@@ -343,10 +341,14 @@ class ChatHomeostasis(BaseChatModel):
         return None if foreign else self.api_key
 
     def _request(
-        self, messages: Sequence[BaseMessage], stop: Sequence[str] | None, given: Mapping[str, Any]
+        self,
+        provider: str | LLMProviderInterface,
+        messages: Sequence[BaseMessage],
+        stop: Sequence[str] | None,
+        given: Mapping[str, Any],
     ) -> LLMRequest:
         settings = {name: getattr(self, name) for name in (*SETTINGS, "extra")}
-        return request_for(messages, stop, given, settings=settings, provider=self.provider)
+        return request_for(messages, stop, given, settings=settings, provider=provider)
 
     def _retries(self, given: Mapping[str, Any]) -> Retries:
         most = given.get("max_retries")

@@ -5,11 +5,12 @@ The only place that knows where an answer may come from: whoever asks without na
 
 from __future__ import annotations
 
-import re
+import os
 from typing import Any
 
 from pydantic import SecretStr
 
+from ..catalog import canonical_name
 from ..errors import InvalidRequestError
 from ..provider import LLMProviderInterface
 
@@ -31,24 +32,28 @@ def settle(
 ) -> tuple[str | LLMProviderInterface, str | None]:
     """Who is asked, and for which model: `openai:gpt-x` names both where no provider is named.
 
-    Raises `InvalidRequestError` where nobody is named.
+    Raises `InvalidRequestError` where nobody is named, `UnknownProviderError` for a name that nobody has.
     """
-    if provider is not None:
-        if isinstance(provider, str):
-            provider = provider.strip().lower()
-        return provider, own_model(model, provider)
-    prefix, colon, rest = (model or "").partition(":")
-    if not colon or not prefix.strip() or not rest.strip():
-        raise InvalidRequestError(
-            "ChatHomeostasis.provider: name one, as in ChatHomeostasis(provider='openai', model='…') or "
-            f"ChatHomeostasis(model='openai:…'){'' if model is None else f'; model {model!r} names none'}"
-        )
-    return prefix.strip().lower(), rest.strip()
+    if provider is None:
+        provider, colon, rest = (model or "").partition(":")
+        if not colon or not provider.strip() or not rest.strip():
+            raise InvalidRequestError(
+                "ChatHomeostasis.provider: name one, as in ChatHomeostasis(provider='openai', model='…') or "
+                f"ChatHomeostasis(model='openai:…'){'' if model is None else f'; model {model!r} names none'}"
+            )
+        model = rest.strip()
+    if isinstance(provider, str):
+        from ..registry import ProviderFactory
+
+        ProviderFactory.describe(provider.strip())
+        provider = canonical_name(provider.strip())
+    return provider, own_model(model, provider)
 
 
 def own_model(model: str | None, provider: str | LLMProviderInterface) -> str | None:
     """`model` without the provider's own name before it; other colons belong to the model (`llama3:8b`)."""
-    return None if model is None else model.removeprefix(f"{name_of(provider)}:")
+    prefix, colon, rest = (model or "").partition(":")
+    return rest if colon and canonical_name(prefix) == canonical_name(name_of(provider)) else model
 
 
 def name_of(provider: str | LLMProviderInterface) -> str:
@@ -57,8 +62,18 @@ def name_of(provider: str | LLMProviderInterface) -> str:
 
 
 def key_variable(name: str) -> str:
-    """The environment variable that holds the key of the provider called `name`."""
-    return f"HOMEOSTASIS_{re.sub(r'[^A-Z0-9]', '_', name.upper())}_API_KEY"
+    """The environment variable that our users keep the key of the provider called `name` in."""
+    from ..keys.lookup import env_names
+
+    return env_names(name)[0]
+
+
+def key_at_hand(name: str) -> BoundKey | None:
+    """The key of the provider called `name`, where an environment variable has it. Asking the keyring can wait."""
+    from ..keys.lookup import env_names
+
+    found = (os.environ.get(variable, "").strip() for variable in env_names(name))
+    return next((BoundKey(key, name) for key in found if key), None)
 
 
 def make_provider(name: str, key: SecretStr | None, base_url: str | None) -> LLMProviderInterface:
