@@ -1,0 +1,121 @@
+"""Find the plugins that offer providers, load the one that is asked for, and say what is wrong with a broken one.
+
+Plugins are entry points. Finding them imports none.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from .catalog import canonical_name
+from .errors import BrokenPluginError, InvalidRequestError, LLMError
+from .provider import LLMProviderInterface
+
+GROUP = "homeostasis_llm.providers"
+"""The entry-point group: the provider's name, and its class or a function that makes it."""
+
+ProviderMaker = Callable[..., LLMProviderInterface]
+"""A class or a function; called with the key, `""` where there is none, and the options as keywords."""
+
+
+def find_plugins() -> dict[str, list[EntryPoint]]:
+    """Whoever claims a name, by its canonical form. Read anew each time, for sys.path may have changed: some 5 ms."""
+    claims: dict[str, list[EntryPoint]] = defaultdict(list)
+    for entry_point in sorted(entry_points(group=GROUP), key=whose):
+        claims[canonical_name(entry_point.name)].append(entry_point)
+    return dict(claims)
+
+
+def distribution(entry_point: EntryPoint) -> str:
+    """For people: `acme-llm 1.0`."""
+    return "no distribution" if entry_point.dist is None else f"{entry_point.dist.name} {entry_point.dist.version}"
+
+
+def whose(entry_point: EntryPoint) -> str:
+    """For people: `acme-llm 1.0 (acme_llm:Acme)`."""
+    return f"{distribution(entry_point)} ({entry_point.value})"
+
+
+def load(name: str, claims: Sequence[EntryPoint]) -> ProviderMaker:
+    """What the one plugin of that name points to. Raises `BrokenPluginError`, also where there are several."""
+    if len(claims) > 1:
+        raise BrokenPluginError(
+            f"several plugins call themselves {name!r}: {' and '.join(map(whose, claims))}; uninstall all but one",
+            provider=name,
+        )
+    (entry_point,) = claims
+    try:
+        found = entry_point.load()
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # importing runs somebody's code, which raises anything
+        failure = _broken(name, entry_point, "cannot be loaded", error)
+    else:
+        if not (wrong := not_a_maker(found)):
+            maker: ProviderMaker = found
+            return maker
+        failure = _broken(name, entry_point, wrong)
+    raise failure
+
+
+def make(name: str, claims: Sequence[EntryPoint], key: str, options: Mapping[str, Any]) -> LLMProviderInterface:
+    """The provider of the one plugin of that name. Raises `BrokenPluginError`, and what `made_by` raises."""
+    maker = load(name, claims)
+    try:
+        return made_by(maker, name, key, options)
+    except LLMError:
+        raise
+    except Exception as error:  # noqa: BLE001  # as in load
+        failure = _broken(name, claims[0], "cannot make its provider", error)
+    raise failure
+
+
+def not_a_maker(provider: object) -> str:
+    """What is wrong with it as a class or function that makes providers; empty where nothing is."""
+    if isinstance(provider, type):
+        if not issubclass(provider, LLMProviderInterface):
+            return "is no subclass of LLMProviderInterface"
+        missing = sorted(getattr(provider, "__abstractmethods__", ()))
+        return f"is not finished: it lacks {', '.join(missing)}" if missing else ""
+    return "" if callable(provider) else f"is neither a class nor a function, but a {type(provider).__name__}"
+
+
+def made_by(maker: ProviderMaker, name: str, key: str, options: Mapping[str, Any]) -> LLMProviderInterface:
+    """What `maker` makes. Raises `InvalidRequestError` for options that it does not take, and what it raises itself."""
+    check_options(maker, name, key, options)
+    provider = maker(key, **options)
+    if not isinstance(provider, LLMProviderInterface):
+        raise BrokenPluginError(
+            f"{name}: what should make its provider made a {type(provider).__name__}", provider=name
+        )
+    return provider
+
+
+def check_options(maker: ProviderMaker, name: str, first: str, options: Mapping[str, Any]) -> None:
+    """Raise `InvalidRequestError`, naming the nearest option, unless `maker` can be called so."""
+    try:
+        signature = inspect.signature(maker)
+    except ValueError:
+        return  # something in C, which does not tell
+    keywords = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    # The first is what `first` is for, and a key is no option.
+    taken = [item.name for item in [*signature.parameters.values()][1:] if item.kind in keywords]
+    taken = [option for option in taken if option != "api_key"]
+    try:
+        signature.bind(first, **options)
+    except TypeError as error:
+        unknown = [option for option in options if option not in signature.parameters]
+        if not unknown:
+            raise InvalidRequestError(f"{name}: {error}", provider=name) from None
+        close = get_close_matches(unknown[0], taken, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else f"; it has {', '.join(taken) or 'none'}"
+        raise InvalidRequestError(f"{name}: has no option {unknown[0]!r}{hint}", provider=name) from None
+
+
+def _broken(name: str, entry_point: EntryPoint, how: str, cause: BaseException | None = None) -> BrokenPluginError:
+    said = "" if cause is None else f": {type(cause).__name__}: {cause}".splitlines()[0].rstrip(": ")
+    error = BrokenPluginError(f"the plugin {entry_point.name!r} of {whose(entry_point)} {how}{said}", provider=name)
+    return error if cause is None else error.with_cause(cause)

@@ -1,0 +1,270 @@
+"""Make a provider from its name: one registered at run time, else a plugin's, else one that litellm asks for us.
+
+Listing names imports neither a plugin nor litellm. A plugin may take the place of a row of the catalog, which is how a
+better adapter gets in; two plugins may not have one name. A broken plugin is an error for those alone who ask for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint
+from threading import Lock
+from typing import Any
+
+from pydantic import SecretStr
+
+from .catalog import ProviderFacts, all_facts, canonical_name, facts_of, plain_name
+from .endpoints import base_url_from_environment
+from .errors import APIKeyMissingError, BrokenPluginError, InvalidRequestError, UnknownProviderError
+from .keys.lookup import KeyStatus, key_status
+from .litellm_names import litellm_chat_names, litellm_names
+from .plugins import ProviderMaker, check_options, distribution, find_plugins, load, made_by, make, not_a_maker, whose
+from .provider import LLMProviderInterface
+from .redaction import remember
+
+_LONGEST_NAME = 60
+"""Characters of an unknown name that its error repeats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderEntry:
+    """What is known of a name without asking anybody."""
+
+    name: str
+    source: str
+    """Where it comes from: `registered`, `plugin <distribution> <version>`, `catalog` or `litellm`."""
+    default_model: str | None = None
+    """None where only the provider itself could tell."""
+    facts: ProviderFacts | None = None
+    """The catalog's row of that name, also where something else has taken its place."""
+    problem: str | None = None
+    """Why it cannot be used, as far as that was looked into."""
+
+
+class ProviderFactory:
+    """All providers by name. Names are the same in any case and with `-` for `_`; those of the catalog have aliases."""
+
+    _registered: dict[str, tuple[str, ProviderMaker]] = {}  # noqa: RUF012  # one for the process, guarded by _lock
+    _lock = Lock()
+
+    @classmethod
+    def create_provider(cls, name: str, api_key: str | SecretStr | None = None, **options: Any) -> LLMProviderInterface:
+        """The provider of that name; `options` go to its constructor, such as `base_url`.
+
+        Without an `api_key`, `keys.lookup.find_key` is asked for one; `""` says that there shall be none. Raises
+        `APIKeyMissingError` where none is found and the catalog knows that nothing works without, unless requests go to
+        another base URL than the provider's own: a gateway may want none. Other providers get `""` and decide.
+
+        Raises `UnknownProviderError`, `BrokenPluginError`, and `InvalidRequestError` for options it does not take.
+        """
+        if api_key is not None and not isinstance(api_key, (str, SecretStr)):
+            raise InvalidRequestError(f"api_key: must be a str, got {type(api_key).__name__}")
+        if api_key is not None:
+            remember(_plain(api_key))
+        known = _checked(name)
+        with cls._lock:
+            registered = cls._registered.get(known)
+        if registered is not None:
+            return made_by(registered[1], registered[0], _key_if_any(known, api_key), options)
+        if claims := find_plugins().get(known):
+            return make(known, claims, _key_if_any(known, api_key), options)
+        return _litellm_provider(name, known, api_key, options)
+
+    @classmethod
+    def get_supported_providers(cls) -> list[str]:
+        """The names of all providers, sorted. Imports neither a plugin nor litellm."""
+        return sorted(cls._names().values())
+
+    @classmethod
+    def register(cls, name: str, provider: ProviderMaker, *, replace: bool = False) -> None:
+        """Have `create_provider(name)` use `provider`, a class or a function, for the life of the process.
+
+        Raises `InvalidRequestError` for a class that is no provider or not finished, and for a name that is taken,
+        unless `replace` says to take it all the same.
+        """
+        known = _checked(name)
+        if wrong := not_a_maker(provider):
+            raise InvalidRequestError(f"register({name!r}): {_called(provider)} {wrong}")
+        with cls._lock:
+            if not replace and (holder := cls._holder(known)) is not None:
+                raise InvalidRequestError(
+                    f"register({name!r}): the name is taken by {holder}; with replace=True {_called(provider)} gets it"
+                )
+            cls._registered[known] = (name.lower(), provider)
+
+    @classmethod
+    def unregister(cls, name: str) -> None:
+        """Undo `register`. Raises `UnknownProviderError` where nothing is registered under that name."""
+        known = _checked(name)
+        with cls._lock:
+            if cls._registered.pop(known, None) is None:
+                raise UnknownProviderError(f"unregister({name!r}): nothing is registered under that name")
+
+    @classmethod
+    def describe(cls, name: str, *, load_plugin: bool = False) -> ProviderEntry:
+        """What is known of that name; `load_plugin` imports its plugin, to find out whether it works.
+
+        Raises `UnknownProviderError`.
+        """
+        known = _checked(name)
+        with cls._lock:
+            registered = cls._registered.get(known)
+        entry = _entry(known, registered, find_plugins().get(known, ()), load_plugin=load_plugin)
+        if entry is None:
+            raise _unknown(name, cls._names())
+        return entry
+
+    @classmethod
+    def entries(cls, *, load_plugins: bool = False) -> list[ProviderEntry]:
+        """`describe` for each of `get_supported_providers`. Raises nothing: a broken plugin has its `problem`."""
+        with cls._lock:
+            registered = dict(cls._registered)
+        plugins = find_plugins()
+        found = (
+            _entry(known, registered.get(known), plugins.get(known, ()), load_plugin=load_plugins)
+            for known in cls._names()
+        )
+        return sorted((entry for entry in found if entry is not None), key=lambda entry: entry.name)
+
+    @classmethod
+    def _names(cls) -> dict[str, str]:
+        """Each name as it is shown, by its canonical form."""
+        rows = all_facts()
+        # What litellm calls a row of ours is no provider beside it.
+        routes = {facts.litellm_name for facts in rows.values()}
+        names = {canonical_name(name): name for name in litellm_chat_names() if name not in routes}
+        names |= {known: claims[0].name.lower() for known, claims in find_plugins().items()}
+        with cls._lock:
+            names |= {known: shown for known, (shown, _) in cls._registered.items()}
+        return {**names, **{name: name for name in rows}}
+
+    @classmethod
+    def _holder(cls, known: str) -> str | None:
+        """Who has that name, for people. To be called with the lock held."""
+        if known in cls._registered:
+            return _called(cls._registered[known][1])
+        if claims := find_plugins().get(known):
+            return f"the plugin {whose(claims[0])}"
+        facts = facts_of(known)
+        if facts is not None:
+            return f"{facts.name!r} of the catalog"
+        return "one of litellm's" if known in _litellm_spellings() else None
+
+
+def _checked(name: object) -> str:
+    """The canonical form of a name that somebody gave."""
+    if not isinstance(name, str):
+        raise UnknownProviderError(f"a provider's name is a str, got {type(name).__name__}")
+    if not name.strip():
+        raise UnknownProviderError("a provider's name is empty; `homeostasis llm providers` lists all")
+    return canonical_name(name)
+
+
+def _litellm_spellings() -> dict[str, str]:
+    return {plain_name(name): name for name in litellm_names()}
+
+
+def _unknown(name: str, names: dict[str, str]) -> UnknownProviderError:
+    shown = repr(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…")
+    for separator in "/:":
+        provider, _, model = name.partition(separator)
+        if model and (own := names.get(canonical_name(provider))):
+            return UnknownProviderError(
+                f"no provider is called {shown}; for the model after the {separator!r} give the provider {own!r}, and "
+                "the model as default_model or in the request"
+            )
+    aliases = {alias: facts.name for facts in all_facts().values() for alias in facts.aliases}
+    close = get_close_matches(plain_name(name[:_LONGEST_NAME]), [*names, *aliases], n=3)
+    nearest = dict.fromkeys(names[aliases.get(found, found)] for found in close)
+    hint = f"; did you mean {' or '.join(map(repr, nearest))}?" if nearest else "."
+    return UnknownProviderError(f"no provider is called {shown}{hint} `homeostasis llm providers` lists all")
+
+
+def _called(provider: object) -> str:
+    module, name = getattr(provider, "__module__", ""), getattr(provider, "__qualname__", "")
+    return f"{module}.{name}" if name else repr(provider)
+
+
+def _plain(key: str | SecretStr) -> str:
+    return key.get_secret_value() if isinstance(key, SecretStr) else key
+
+
+def _key_if_any(known: str, api_key: str | SecretStr | None) -> str:
+    """The key for a provider of somebody else's: a plain `str`, which is what their constructors expect."""
+    if api_key is not None:
+        return _plain(api_key)
+    found = key_status([known])[known].found
+    return "" if found is None else _plain(found.secret)
+
+
+def _litellm_provider(
+    name: str, known: str, api_key: str | SecretStr | None, options: dict[str, Any]
+) -> LLMProviderInterface:
+    from .litellm_bridge.provider import LiteLLMProvider
+
+    facts = facts_of(known)
+    called = _litellm_spellings().get(known) if facts is None else facts.name
+    if called is None:
+        raise _unknown(name, ProviderFactory._names())  # noqa: SLF001  # of this module
+    check_options(LiteLLMProvider, called, called, options)
+    base_url = options.get("base_url") or (facts and base_url_from_environment(called, facts))
+    if base_url is None and facts is not None and facts.local:
+        # For some of these litellm has no address, and would send the request, key and all, to OpenAI.
+        options["base_url"] = facts.base_url
+    if api_key is None:
+        status = key_status([known])[known]
+        if status.found is None and facts is not None and facts.needs_key and not _is_elsewhere(facts, base_url):
+            raise _missing(facts, status)
+        api_key = None if status.found is None else status.found.secret
+    return LiteLLMProvider(called, api_key, **options)
+
+
+def _is_elsewhere(facts: ProviderFacts, base_url: object) -> bool:
+    # A provider without a base URL of its own is always told one, and wants a key there.
+    own = facts.base_url
+    return own is not None and base_url is not None and str(base_url).rstrip("/") != own
+
+
+def _missing(facts: ProviderFacts, status: KeyStatus) -> APIKeyMissingError:
+    trouble = f" ({status.keyring_problem})" if status.keyring_problem else ""
+    where = f"; keys are made at {facts.key_url}" if facts.key_url else ""
+    return APIKeyMissingError(
+        f"{facts.name} needs a key and none was found{trouble}: run `homeostasis llm set-key {facts.name}`, or set "
+        f"{' or '.join(status.variables)}{where}",
+        provider=facts.name,
+    )
+
+
+def _entry(
+    known: str, registered: tuple[str, ProviderMaker] | None, claims: Sequence[EntryPoint], *, load_plugin: bool
+) -> ProviderEntry | None:
+    facts = facts_of(known)
+    if registered is not None:
+        shown = registered[0] if facts is None else known
+        model = _default_model(registered[1])
+        return ProviderEntry(name=shown, source="registered", default_model=model, facts=facts)
+    if claims:
+        maker, problem = None, None
+        try:
+            maker = load(known, claims) if load_plugin or len(claims) > 1 else None
+        except BrokenPluginError as error:
+            problem = error.message
+        return ProviderEntry(
+            name=claims[0].name.lower() if facts is None else known,
+            source=f"plugin {' and '.join(map(distribution, claims))}",
+            default_model=_default_model(maker),
+            facts=facts,
+            problem=problem,
+        )
+    if facts is not None:
+        return ProviderEntry(name=known, source="catalog", default_model=facts.default_model, facts=facts)
+    spelling = _litellm_spellings().get(known)
+    return None if spelling is None else ProviderEntry(name=spelling, source="litellm")
+
+
+def _default_model(maker: ProviderMaker | None) -> str | None:
+    """Where the class has it as a plain attribute; a property would want an instance, and so a key."""
+    model = getattr(maker, "default_model", None)
+    return model if isinstance(model, str) else None
