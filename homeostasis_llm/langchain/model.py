@@ -322,8 +322,9 @@ class ChatHomeostasis(BaseChatModel):
             return made
 
     async def _aasked(self) -> LLMProviderInterface:
+        at_hand = self._provider_at_hand()
         # Making one may import a plugin and ask the keyring, which the event loop should not wait for.
-        return self._provider_at_hand() or await asyncio.to_thread(self._asked)
+        return await asyncio.to_thread(self._asked) if at_hand is None else at_hand
 
     def _provider_at_hand(self) -> LLMProviderInterface | None:
         if isinstance(self.provider, LLMProviderInterface):

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from ..catalog import canonical_name
+from ..catalog import canonical_name, facts_of
 from ..errors import InvalidRequestError
 from ..provider import LLMProviderInterface
 
@@ -43,10 +43,11 @@ def settle(
             )
         model = rest.strip()
     if isinstance(provider, str):
-        from ..registry import ProviderFactory
-
-        ProviderFactory.describe(provider.strip())
         provider = canonical_name(provider.strip())
+        if facts_of(provider) is None:  # to look among the plugins takes milliseconds
+            from ..registry import ProviderFactory
+
+            ProviderFactory.describe(provider)
     return provider, own_model(model, provider)
 
 

@@ -60,8 +60,8 @@ class Streaming(Scripted):
 class Echo(LLMProviderInterface):
     """The smallest provider there can be: five members, no constructor of its own."""
 
-    name = "echo"  # type: ignore[assignment]  # a plain attribute does, as authors write it
-    default_model = "echo-1"  # type: ignore[assignment]  # as above
+    name = "echo"
+    default_model = "echo-1"
 
     def complete(self, request: LLMRequest) -> LLMResponse:
         return LLMResponse(content=request.messages[-1].text.upper())
@@ -71,5 +71,3 @@ class Echo(LLMProviderInterface):
 
     def get_available_models(self) -> list[str]:
         return ["echo-1"]
-
-

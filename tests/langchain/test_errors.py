@@ -75,7 +75,7 @@ FACTS: dict[str, Any] = {
 }
 
 
-class Teapot(RateLimitError):
+class TeapotError(RateLimitError):
     """An author's own error, with a constructor of its own."""
 
     def __init__(self, litres: float) -> None:
@@ -191,10 +191,10 @@ def test_an_error_survives_copy_and_pickle(kind: type[LLMError], again: Callable
 
 def test_an_authors_own_error_is_langchains_too() -> None:
     with pytest.raises(theirs.ModelRateLimitError) as caught:
-        ask(Teapot(0.5))
+        ask(TeapotError(0.5))
 
     twin = pickle.loads(pickle.dumps(caught.value))  # noqa: S301  # our own pickle
-    assert isinstance(twin, Teapot)
+    assert isinstance(twin, TeapotError)
     assert (str(twin), twin.litres, twin.retry_after) == ("0.5 l only", 0.5, 0.5)
 
 
@@ -202,7 +202,7 @@ def test_what_lay_behind_comes_along_as_text() -> None:
     class Careless(Scripted):
         def complete(self, request: LLMRequest) -> LLMResponse:
             try:
-                raise ZeroDivisionError("the kettle")
+                return super().complete(request) if 1 / 0 else LLMResponse(content="never")
             except ZeroDivisionError as error:
                 raise ServerError("no tea") from error
 
@@ -210,7 +210,7 @@ def test_what_lay_behind_comes_along_as_text() -> None:
         ChatHomeostasis(provider=Careless()).invoke("hi")
 
     assert isinstance(caught.value.__cause__, Cause)
-    assert str(caught.value.__cause__) == "builtins.ZeroDivisionError: the kettle"
+    assert str(caught.value.__cause__) == "builtins.ZeroDivisionError: division by zero"
 
 
 @pytest.mark.parametrize("way", ["invoke", "stream"])
@@ -218,11 +218,14 @@ def test_nothing_that_the_provider_held_travels_with_an_error(way: str) -> None:
     class Connection:
         """Stands for what an HTTP client's traceback holds: the request with its Authorization header."""
 
+        def send(self, request: LLMRequest) -> LLMResponse:
+            raise ConnectionResetError(self, request)
+
     class Careless(Scripted):
         def complete(self, request: LLMRequest) -> LLMResponse:
             connection = Connection()
             try:
-                raise ConnectionResetError(connection)
+                return connection.send(request)
             except ConnectionResetError:
                 raise LLMError("no tea")  # noqa: B904  # as careless authors do
 
@@ -237,7 +240,7 @@ def test_nothing_that_the_provider_held_travels_with_an_error(way: str) -> None:
 
 def test_a_broken_stream_says_what_had_arrived() -> None:
     model = ChatHomeostasis(provider=Streaming("he", LLMChunk(text="llo"), LLMConnectionError("cut")))
-    arrived = []
+    arrived: list[str] = []
 
     with pytest.raises(theirs.ModelConnectionError) as caught:
         arrived.extend(piece.text for piece in model.stream("hi"))
@@ -266,7 +269,7 @@ def test_an_error_that_is_both_already_stays_the_same() -> None:
 def test_a_bug_in_a_provider_is_not_dressed_up() -> None:
     class Buggy(Scripted):
         def complete(self, request: LLMRequest) -> LLMResponse:
-            raise IndexError("mine")
+            return LLMResponse(content=request.messages[9].text)
 
-    with pytest.raises(IndexError, match="mine"):
+    with pytest.raises(IndexError):
         ChatHomeostasis(provider=Buggy()).invoke("hi")

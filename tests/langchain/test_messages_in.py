@@ -174,7 +174,7 @@ def test_names_of_participants_are_kept() -> None:
     ],
 )
 def test_a_chat_message_has_the_role_it_names(word: str, role: str) -> None:
-    [message] = sent(ChatMessage("hi", role=word))
+    [message] = sent(ChatMessage(content="hi", role=word))
 
     assert (message.role, message.content) == (role, "hi")
 
@@ -231,7 +231,7 @@ def test_a_call_that_could_not_be_read_goes_back_as_the_model_wrote_it() -> None
 
 
 def test_a_streamed_message_can_be_sent_back() -> None:
-    streamed = AIMessageChunk("he") + AIMessageChunk("llo")
+    streamed = AIMessageChunk(content="he") + AIMessageChunk(content="llo")
 
     assert sent(streamed) == [LLMMessage(role="assistant", content="hello")]
 
@@ -317,9 +317,9 @@ def test_what_a_providers_server_did_is_not_sent_again() -> None:
 @pytest.mark.parametrize(
     ("message", "says"),
     [
-        (FunctionMessage("3", name="add"), "messages[1]: FunctionMessage .* send a ToolMessage"),
+        (FunctionMessage(content="3", name="add"), "messages[1]: FunctionMessage .* send a ToolMessage"),
         (RemoveMessage(id="1"), "messages[1]: RemoveMessage is no message"),
-        (ChatMessage("hi", role="critic"), "messages[1]: ChatMessage.role: .* got 'critic'"),
+        (ChatMessage(content="hi", role="critic"), "messages[1]: ChatMessage.role: .* got 'critic'"),
         (HumanMessage([{"type": "video", "url": "https://a.example/b.mp4"}]), "messages[1]: .* 'video' cannot be sent"),
         (HumanMessage([{"type": "hologram", "data": "x"}]), "messages[1]: .* 'hologram' cannot be sent"),
         (HumanMessage([{"type": "image", "file_id": "f"}]), "messages[1]: an image cannot be sent by its file_id"),

@@ -59,7 +59,11 @@ def test_tool_calls_that_can_be_read_and_those_that_cannot_are_told_apart(asked:
 @pytest.mark.parametrize("version", ["v0", "v1"])
 def test_the_standard_blocks_hold_thoughts_searches_text_and_calls(asked: Asked, version: str) -> None:
     answer = LLMResponse(
-        content="hello", reasoning=Reasoning(text="hm"), tool_calls=[ADD], server_tool_calls=[SEARCH], finish_reason="stop"
+        content="hello",
+        reasoning=Reasoning(text="hm"),
+        tool_calls=[ADD],
+        server_tool_calls=[SEARCH],
+        finish_reason="stop",
     )
 
     message = asked(answer, output_version=version)
@@ -180,7 +184,9 @@ def test_text_arrives_piece_by_piece() -> None:
 
 
 def test_usage_is_told_once_even_where_the_provider_tells_it_with_every_piece() -> None:
-    running = [LLMChunk(text=text, usage=Usage(input_tokens=9, output_tokens=out)) for text, out in (("a", 1), ("b", 2))]
+    running = [
+        LLMChunk(text=text, usage=Usage(input_tokens=9, output_tokens=out)) for text, out in (("a", 1), ("b", 2))
+    ]
 
     pieces = pieces_of(*running)
 
@@ -244,7 +250,9 @@ def test_a_number_that_comes_late_is_kept() -> None:
 def test_text_and_calls_of_one_piece_do_not_mix(version: str) -> None:
     call = ToolCallFragment(index=0, id="c1", name="add", arguments='{"a": 1}')
 
-    message = added_up(iter(pieces_of(LLMChunk(text="one "), LLMChunk(text="two", tool_calls=[call]), output_version=version)))
+    message = added_up(
+        iter(pieces_of(LLMChunk(text="one "), LLMChunk(text="two", tool_calls=[call]), output_version=version))
+    )
 
     assert message.text == "one two"
     assert [block["type"] for block in message.content_blocks] == ["text", "tool_call"]
@@ -252,7 +260,9 @@ def test_text_and_calls_of_one_piece_do_not_mix(version: str) -> None:
 
 
 def test_thoughts_stream_as_reasoning_blocks_before_the_text() -> None:
-    pieces = pieces_of(LLMChunk(), LLMChunk(reasoning="h"), LLMChunk(reasoning="m"), LLMChunk(text="he"), LLMChunk(text="y"))
+    pieces = pieces_of(
+        LLMChunk(), LLMChunk(reasoning="h"), LLMChunk(reasoning="m"), LLMChunk(text="he"), LLMChunk(text="y")
+    )
 
     assert [piece.content_blocks for piece in pieces[:2]] == [
         [{"type": "reasoning", "reasoning": "h", "index": 0}],
