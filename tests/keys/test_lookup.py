@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,7 +59,7 @@ def backend() -> Iterator[Backend]:
     keyring.set_keyring(own)
     yield own
     own.released.set()
-    _join(own)
+    _wait_for_the_asking_thread()
     keyring.set_keyring(before)
 
 
@@ -70,12 +71,10 @@ def useless(request: pytest.FixtureRequest) -> Iterator[type[KeyringBackend]]:
     keyring.set_keyring(before)
 
 
-def _join(backend: Backend) -> None:
-    """Wait for the threads that were asking, so that none asks in another test."""
+def _wait_for_the_asking_thread() -> None:
     for thread in enumerate_threads():
         if thread.name == "homeostasis-keyring":
             thread.join()
-    backend.hangs.clear()
 
 
 def _key(provider: str) -> str | None:
@@ -229,7 +228,7 @@ def test_a_keyring_package_that_cannot_be_imported_is_no_crash(
 from homeostasis_llm.keys.lookup import key_status
 print(key_status(["openai"])["openai"].keyring_problem)
 """
-    path = f"{tmp_path}:{child_environment['PYTHONPATH']}"
+    path = os.pathsep.join((str(tmp_path), child_environment["PYTHONPATH"]))
 
     child = subprocess.run(
         [sys.executable, "-c", code],
@@ -261,7 +260,7 @@ def test_a_keyring_that_hung_is_asked_again_once_it_has_answered(backend: Backen
 
     assert backend.hangs.wait(60)
     backend.released.set()
-    _join(backend)
+    _wait_for_the_asking_thread()
 
     assert _key("groq") == "key-1"
 
