@@ -62,7 +62,8 @@ class ErrorType(StrEnum):
 class LLMError(Exception):
     """Something a language model was asked for did not work.
 
-    Known keys are removed from the message. The error holds no HTTP object, and survives pickle and copy.
+    Keys known when it is made are removed from the message. The error holds no HTTP object, and survives pickle and
+    copy, which keep the words of its cause.
     """
 
     default_type: ClassVar[ErrorType] = ErrorType.UNKNOWN
@@ -109,7 +110,7 @@ class LLMError(Exception):
         self.status_code = status_code
         self.retry_after = retry_after
         self.request_id = request_id
-        self.code = None if code is None else redact(code)
+        self.code = None if code is None else redact(str(code))
         self.partial = partial
 
     @property
@@ -119,7 +120,7 @@ class LLMError(Exception):
 
     def facts(self) -> dict[str, Any]:
         """The keyword arguments that make this error again."""
-        return dict(vars(self))
+        return {name: fact for name, fact in vars(self).items() if not name.startswith("__")}  # notes are not facts
 
     def with_cause(self, cause: BaseException) -> Self:
         """This error, caused by what `cause` says, without the objects that `cause` drags along (see `Cause`)."""
@@ -128,7 +129,15 @@ class LLMError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Exception's own way calls the class with `args` alone and would lose required keywords of subclasses.
-        return copyreg.__newobj__, (type(self), *self.args), {**vars(self), "__cause__": self.__cause__}  # type: ignore[attr-defined]
+        return copyreg.__newobj__, (type(self), *self.args), self.__getstate__()  # type: ignore[attr-defined]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles take along. A cause that is not one of ours becomes text: see `Cause`."""
+        cause = self.__cause__
+        portable = cause if cause is None or isinstance(cause, (LLMError, Cause)) else Cause.of(cause)
+        # In this order: setting a cause also suppresses the context. An OSError's `__new__` leaves `args` empty.
+        links = {"__cause__": portable, "__suppress_context__": self.__suppress_context__}
+        return {**vars(self), "args": self.args, **links}
 
     def __setstate__(self, state: Mapping[str, Any] | None) -> None:
         for name, fact in (state or {}).items():
