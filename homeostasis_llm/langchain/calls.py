@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from langchain_core.messages import BaseMessage
 
+from ..errors import InvalidRequestError
 from ..provider import LLMProviderInterface
 from ..request import LLMRequest
 from .inputs import to_llm_messages
@@ -22,6 +23,8 @@ ALIASES = {"model_name": "model", "stop_sequences": "stop"}
 """Other names that LangChain's users know."""
 
 _PER_CALL = {*SETTINGS, "max_retries", "extra", "tools", "tool_choice", "parallel_tool_calls", "response_format"}
+
+_OF_THE_MODEL = {"provider", "api_key", "base_url"}
 
 # LangChain's own signals to itself, which it hands on with a call.
 _LANGCHAINS_OWN = {"stream", "ls_structured_output_format", "structured_output_format"}
@@ -39,6 +42,8 @@ def request_for(
 
     None leaves the model's setting. Raises `InvalidRequestError` for an unknown parameter, and for one that cannot be.
     """
+    if of_the_model := sorted(_OF_THE_MODEL & given.keys()):
+        raise InvalidRequestError(f"{of_the_model[0]} is said once for all calls: give it to ChatHomeostasis(…)")
     refuse_unknown(
         given,
         _PER_CALL | ALIASES.keys() | _LANGCHAINS_OWN,

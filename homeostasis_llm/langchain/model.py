@@ -382,6 +382,9 @@ class ChatHomeostasis(BaseChatModel):
         `tool_choice` is `auto`, `none`, `any` (or `required`, or True), a tool's name, or OpenAI's or Anthropic's dict.
         """
         offered = as_tools(tools, strict=strict)
+        if isinstance(tool_choice, Mapping) and parallel_tool_calls is None:
+            alone = tool_choice.get("disable_parallel_tool_use")  # Anthropic's word for it
+            parallel_tool_calls = None if alone is None else not alone
         bound = {"tool_choice": as_tool_choice(tool_choice, offered), "parallel_tool_calls": parallel_tool_calls}
         return self.bind(tools=offered, **{name: set_ for name, set_ in bound.items() if set_ is not None}, **kwargs)
 

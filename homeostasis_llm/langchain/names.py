@@ -28,5 +28,6 @@ def refuse_unknown(given: Iterable[str], known: Iterable[str], *, what: str, oth
     choices = sorted(known)
     for name in given:
         if name not in choices:
-            near = _ELSEWHERE.get(name) or next(iter(get_close_matches(name, choices, n=1)), None)
+            likely = [_ELSEWHERE.get(name), *get_close_matches(name, choices, n=1)]
+            near = next((found for found in likely if found in choices), None)
             raise InvalidRequestError(f"{what} {name!r}; {f'did you mean {near!r}?' if near else otherwise}")

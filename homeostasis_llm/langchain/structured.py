@@ -28,8 +28,22 @@ def asked_for(schema: Schema | None, method: Method, strict: bool | None) -> dic
         return {"response_format": {"type": "json_object"}}
     if method == "json_schema":
         return {"response_format": response_format(schema, strict)}
-    [tool] = as_tools([_titled(schema)], strict=strict)
+    tool = _as_tool(schema, strict)
     return {"tools": [tool], "tool_choice": tool["function"]["name"]}
+
+
+def _as_tool(schema: Schema, strict: bool | None = None) -> dict[str, Any]:
+    """The tool whose arguments are the answer."""
+    if isinstance(schema, Mapping):
+        wrapped = schema.get("json_schema", schema)
+        if isinstance(wrapped.get("schema"), Mapping):
+            schema = {"title": wrapped.get("name") or _UNNAMED, **wrapped["schema"]}
+        if schema.get("type", "object") not in {"object", "function"}:
+            raise InvalidRequestError(
+                f"schema: the arguments of a function are an object, not of type {schema['type']!r}; use json_schema"
+            )
+    [tool] = as_tools([_titled(schema)], strict=strict)
+    return tool
 
 
 def response_format(schema: Schema, strict: bool | None = None) -> dict[str, Any]:
@@ -80,8 +94,8 @@ def parser_for(schema: Schema | None, method: Method) -> BaseOutputParser[Any]:
     if method == "function_calling":
         if is_class:
             return PydanticToolsParser(tools=[cast("type", schema)], first_tool_only=True)
-        [tool] = as_tools([_titled(cast("Schema", schema))])
-        return JsonOutputKeyToolsParser(key_name=tool["function"]["name"], first_tool_only=True)
+        name = _as_tool(cast("Schema", schema))["function"]["name"]
+        return JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
     if is_class:
         return PydanticOutputParser(pydantic_object=cast("type", schema))
     return JsonOutputParser()

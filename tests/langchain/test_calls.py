@@ -115,6 +115,14 @@ def test_a_mistyped_parameter_is_refused_with_the_one_that_was_meant(way: Callab
     assert provider.asked == []
 
 
+@pytest.mark.parametrize("name", ["api_key", "base_url", "provider"])
+def test_what_is_said_once_for_all_calls_is_refused_with_one(name: str) -> None:
+    with pytest.raises(InvalidRequestError, match=f"^{name} is said once for all calls") as caught:
+        asked({}, {name: "https://user:secret@x.example"})
+
+    assert "secret" not in str(caught.value)
+
+
 def test_a_parameter_of_one_provider_alone_is_told_where_it_goes() -> None:
     with pytest.raises(InvalidRequestError, match=r"no parameter 'frequency_penalty'; .* go into extra=\{…\}"):
         asked({}, {"frequency_penalty": 1})

@@ -194,6 +194,32 @@ def test_a_schema_may_come_in_openais_wrappings(form: dict[str, Any]) -> None:
     assert (sent.name, list(sent.schema["properties"])) == ("Joke", ["setup", "punchline"])
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"name": "Joke", "schema": SCHEMA},
+        {"type": "json_schema", "json_schema": {"name": "Joke", "schema": SCHEMA}},
+        {"name": "Joke", "parameters": SCHEMA},
+        {"type": "function", "function": {"name": "Joke", "parameters": SCHEMA}},
+    ],
+)
+def test_openais_wrappings_do_for_function_calling_too(form: dict[str, Any]) -> None:
+    provider = Scripted(by_call("Joke"))
+    model = ChatHomeostasis(provider=provider).with_structured_output(form, method="function_calling")
+
+    assert model.invoke("?") == TOLD
+    [tool] = provider.asked[0].tools or []
+    assert isinstance(tool, Tool)
+    assert list(tool.parameters["properties"]) == ["setup", "punchline"]
+
+
+def test_the_arguments_of_a_function_are_an_object() -> None:
+    numbers = {"title": "Numbers", "type": "array", "items": {"type": "integer"}}
+
+    with pytest.raises(InvalidRequestError, match="are an object, not of type 'array'; use json_schema"):
+        ChatHomeostasis(provider=Scripted()).with_structured_output(numbers, method="function_calling")
+
+
 def test_a_name_that_providers_refuse_is_changed() -> None:
     provider = Scripted('{"items": [1]}')
 

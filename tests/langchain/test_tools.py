@@ -113,6 +113,13 @@ def test_whether_several_calls_may_come_at_once_is_passed_on(several: bool) -> N
     assert asked([add], parallel_tool_calls=several).parallel_tool_calls is several
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_anthropics_wish_for_one_call_at_a_time_is_passed_on(alone: bool) -> None:
+    request = asked([add], tool_choice={"type": "any", "disable_parallel_tool_use": alone})
+
+    assert (request.tool_choice, request.parallel_tool_calls) == ("required", not alone)
+
+
 @pytest.mark.parametrize(
     ("choice", "sent"),
     [
