@@ -343,7 +343,7 @@ def _message(found: object, depth: int = 5) -> str:
     if isinstance(found, list) and depth:
         return "; ".join(filter(None, (_message(item, depth - 1) for item in found)))
     if isinstance(found, Mapping) and depth:
-        # `detail` is that of FastAPI, which many gateways stand on: a sentence, or a list of objects with `loc` and `msg`.
+        # `detail` is FastAPI's, which many gateways stand on: a sentence, or a list of objects with `loc` and `msg`.
         keys = ("message", "Message", "detail", "error_message", "msg", "errors", "error")
         said = next((said for key in keys if (said := _message(found.get(key), depth - 1))), "")
         place = found.get("loc")
