@@ -8,13 +8,18 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from functools import cache
 from typing import Any
 
 import httpx
 import openai
-from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler, HTTPHandler
+from litellm.llms.custom_httpx.http_handler import (
+    AsyncHTTPHandler,
+    HTTPHandler,
+    get_async_httpx_client,
+    get_httpx_client,
+)
 
 from .exchange import async_hooks, sync_hooks
 
@@ -47,8 +52,25 @@ class _AsyncClient(AsyncHTTPHandler):  # type: ignore[misc]  # as above
         self.client = http
         self._sdk = sdk
 
+    async def single_connection_post_request(self, *_: object, **__: object) -> Any:
+        """litellm's second try after a lost connection, which is not its to make."""
+        raise httpx.RemoteProtocolError("the connection was lost")
+
     def __getattr__(self, name: str) -> Any:
         return getattr(vars(self).get("_sdk", _NoSDK), name)
+
+
+# litellm passes no client on to these; they share clients that it makes and keeps.
+_WITHOUT_A_CLIENT_OF_OURS = frozenset(
+    {"cohere", "cohere_chat", "anthropic_text", "oobabooga", "text-completion-codestral", "maritalk", "cloudflare"}
+    | {"amazon_nova", "custom"}
+)
+
+
+def _watch(http: httpx.Client | httpx.AsyncClient, hooks: dict[str, list[Callable[..., Any]]]) -> None:
+    """Have a client that is not ours report to our exchanges too; to it, calls of others look as before."""
+    if hooks["request"][0] not in http.event_hooks["request"]:
+        http.event_hooks = {event: [*http.event_hooks[event], *hooks[event]] for event in hooks}
 
 
 @cache
@@ -73,6 +95,8 @@ class Clients:
 
     def sync_client(self) -> Any:
         """What to pass to `litellm.completion` as `client`."""
+        if self._name in _WITHOUT_A_CLIENT_OF_OURS:
+            _watch(get_httpx_client(params={"ssl_verify": None}).client, sync_hooks())
         with self._lock:
             if self._sync is None:
                 self._http = httpx.Client(event_hooks=sync_hooks(), verify=_tls(), timeout=None)  # noqa: S113  # set per request
@@ -82,6 +106,8 @@ class Clients:
 
     async def async_client(self) -> Any:
         """What to pass to `litellm.acompletion` as `client`, for the running event loop."""
+        if self._name in _WITHOUT_A_CLIENT_OF_OURS:
+            _watch(get_async_httpx_client(self._name, params={"ssl_verify": None}).client, async_hooks())
         loop = asyncio.get_running_loop()
         with self._lock:
             known = self._async.get(loop)

@@ -83,17 +83,21 @@ class Exchange:
         if (remaining := self.remaining) is not None and remaining <= 0:
             raise LLMTimeoutError(f"no complete answer within {self.timeout.total:g} s")
 
+    def httpx_timeout(self) -> httpx.Timeout:
+        """The waits until the first byte of an answer, as httpx takes them."""
+        return httpx.Timeout(
+            connect=self.waits(self.timeout.connect),
+            pool=self.waits(self.timeout.connect),
+            write=self.waits(self.timeout.between_chunks),
+            read=self.waits(self.timeout.first_byte),
+        )
+
     def begin(self, request: httpx.Request) -> None:
         """Set our timeouts on a request that is about to be sent, whatever litellm put there."""
         self.sent += 1
         # So that `tail` can be read as it passes.
         request.headers["accept-encoding"] = "identity"
-        request.extensions["timeout"] = {
-            "connect": self.waits(self.timeout.connect),
-            "pool": self.waits(self.timeout.connect),
-            "write": self.waits(self.timeout.between_chunks),
-            "read": self.waits(self.timeout.first_byte),
-        }
+        request.extensions["timeout"] = self.httpx_timeout().as_dict()
 
     def answered(self, response: httpx.Response) -> None:
         """Note an answer's head. From here on, the waits between chunks count."""

@@ -6,7 +6,10 @@ request" and decides where nothing was sent.
 
 from __future__ import annotations
 
+import os
 import re
+import socket
+import ssl
 from collections.abc import Iterator
 from typing import Any
 
@@ -131,10 +134,22 @@ def _transport_error(  # noqa: PLR0911  # a table of cases
             wait = min(filter(None, (waits.between_chunks, waits.total)), default=0)
             return LLMTimeoutError(f"{who}: the answer stalled for {wait:g} s", **facts)
         case httpx.ConnectError() | httpx.ProxyError():
-            return LLMConnectionError(f"{who}: no connection: {_first_line(error)}", **facts)
+            return LLMConnectionError(f"{who}: no connection: {_why(error)}", **facts)
         case httpx.UnsupportedProtocol():
             return InvalidRequestError(f"{who}: the base URL must begin with https:// or http://", **facts)
     return LLMConnectionError(f"{who}: the connection broke: {_first_line(error)}", **facts)
+
+
+def _why(error: BaseException) -> str:
+    """Why no connection came about, in the system's words, whatever library was asked."""
+    for link in _chain(error):
+        if isinstance(link, socket.gaierror):
+            return "the name of the host does not resolve"
+        if isinstance(link, ssl.SSLError):
+            return f"TLS: {getattr(link, 'verify_message', '') or link.reason}"
+        if isinstance(link, OSError) and link.errno:
+            return os.strerror(link.errno).lower()
+    return _first_line(error)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -153,4 +168,5 @@ def _first_line(error: BaseException) -> str:
     """What the innermost exception says, without litellm's labels in front and its traceback below."""
     *_, innermost = _chain(error)
     lines = str(innermost).strip().splitlines() or [type(innermost).__name__]
-    return re.sub(r"^(litellm\.)?\w*(Error|Exception)\b( -|:) ", "", lines[0])[:300]
+    said = lines[0].partition(" To drop these")[0]  # advice on settings of litellm's that are not ours to offer
+    return re.sub(r"^(litellm\.)?\w*(Error|Exception)\b( -|:) ", "", said)[:300]

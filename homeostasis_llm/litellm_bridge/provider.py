@@ -28,6 +28,7 @@ from .faults import stream_error, to_error
 from .incoming import last_chunk, read_chunk, read_response, stream_was_cut
 from .lanes import lane_for
 from .outgoing import completion_arguments
+from .pricing import list_price
 from .runtime import load_litellm
 
 if TYPE_CHECKING:
@@ -88,7 +89,9 @@ class LiteLLMProvider(LLMProviderInterface):
         with self._exchange(request) as exchange:
             try:
                 client = self._made_clients().sync_client()
-                answer = lane_for(self._litellm_name).complete({**arguments, **self._connection(), "client": client})
+                answer = lane_for(self._litellm_name).complete(
+                    {**arguments, **self._connection(exchange), "client": client}
+                )
             except Exception as error:  # noqa: BLE001  # litellm wraps anything in anything; to_error keeps the cause
                 failure = to_error(error, exchange, self.name, arguments["model"])
             finally:
@@ -106,7 +109,7 @@ class LiteLLMProvider(LLMProviderInterface):
             try:
                 client = await (await self._amade_clients()).async_client()
                 answer = await lane_for(self._litellm_name).acomplete(
-                    {**arguments, **self._connection(), "client": client}
+                    {**arguments, **self._connection(exchange), "client": client}
                 )
             except Exception as error:  # noqa: BLE001  # as in complete
                 failure = to_error(error, exchange, self.name, arguments["model"])
@@ -131,7 +134,7 @@ class LiteLLMProvider(LLMProviderInterface):
                     try:
                         if stream is None:
                             client = self._made_clients().sync_client()
-                            call = {**arguments, **self._connection(), "client": client}
+                            call = {**arguments, **self._connection(exchange), "client": client}
                             stream = lane_for(self._litellm_name).stream(call)
                             del call  # it holds the key, and this frame lives as long as the stream
                         piece = next(stream, None)
@@ -160,7 +163,7 @@ class LiteLLMProvider(LLMProviderInterface):
                     try:
                         if stream is None:
                             client = await (await self._amade_clients()).async_client()
-                            call = {**arguments, **self._connection(), "client": client}
+                            call = {**arguments, **self._connection(exchange), "client": client}
                             stream = await lane_for(self._litellm_name).astream(call)
                             del call  # as in complete_stream
                         piece = await anext(stream, None)
@@ -226,15 +229,16 @@ class LiteLLMProvider(LLMProviderInterface):
             )
         return arguments
 
-    def _connection(self) -> dict[str, Any]:
+    def _connection(self, exchange: Exchange) -> dict[str, Any]:
         """Where to send a request and as whom. The only place where the key is taken out of its secret for a call."""
         connection: dict[str, Any] = {
             "custom_llm_provider": self._litellm_name,
             "api_key": self._key_to_send(),
             "api_base": self._base_url,
             "api_version": self._api_version,
-            # The exchange keeps time itself; this only keeps litellm's own limits out of the way.
-            "timeout": httpx.Timeout(None),
+            "timeout": exchange.httpx_timeout(),
+            # litellm's gateway for MCP servers; it would import a package that litellm does not declare, at each tool.
+            "_skip_mcp_handler": True,
             "extra_headers": self._headers or None,
         }
         return {name: given for name, given in connection.items() if given is not None}
@@ -282,12 +286,8 @@ class LiteLLMProvider(LLMProviderInterface):
         return response
 
     def _cost(self, model: str, usage: Any) -> float | None:
-        """US dollars by litellm's price list; None where the list, or the host, is not the provider's own."""
-        litellm = load_litellm()
-        listed = {model, f"{self._litellm_name}/{model}"} & litellm.model_cost.keys()
-        if usage is None or self._base_url is not None or not listed:
-            return None
-        return float(sum(litellm.cost_per_token(model, custom_llm_provider=self._litellm_name, usage_object=usage)))
+        # At another host than the provider's own, its prices mean nothing.
+        return None if self._base_url is not None else list_price(model, self._litellm_name, usage)
 
 
 class _StreamReader:

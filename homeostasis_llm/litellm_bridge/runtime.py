@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable, Coroutine
 from functools import cache
 from typing import Any
@@ -21,8 +22,11 @@ _AT_IMPORT = {
 def load_litellm() -> Any:
     """litellm, set up as we need it. Takes seconds the first time, so it is not called before it must be."""
     mine = "litellm" not in sys.modules
-    with patch.dict(os.environ, _AT_IMPORT):
+    with patch.dict(os.environ, _AT_IMPORT), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         import litellm
+    # pydantic says this of litellm's own types, at the first call that uses one.
+    warnings.filterwarnings("ignore", r"Items? .* on TypedDict class .* using the `ReadOnly` qualifier", UserWarning)
     litellm.telemetry = False
     litellm.suppress_debug_info = True  # else it prints "Give Feedback / Get Help" beside each error
     _leave_event_loops_alone(litellm)
