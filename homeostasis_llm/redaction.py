@@ -1,32 +1,45 @@
 """Take known secrets out of text before anybody reads it.
 
-A key is remembered when a provider or the key manager receives it, and from then on no error message can carry it, in
-the spelling it was given or in one that a URL, a JSON body or an HTTP header gives it.
+A key is remembered when a provider or the key manager receives it, which is before it is used: from then on no error
+message can carry it, in the spelling it was given or in one that a URL, a JSON body, a web page or an HTTP header gives
+it. Text that was redacted before a key became known is not looked at again.
 """
 
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
+from collections.abc import Iterator
 from threading import Lock
-from urllib.parse import quote, quote_plus
 
 MASK = "[key removed]"
 
 _SHORTEST_ANYWHERE = 4
 """Characters. A shorter secret is only removed where it stands alone: "a" would otherwise eat every word."""
 
+_SHORTEST_IN_BASE64 = 8
+"""Bytes. Of shorter secrets too little is left to know them by where other text is encoded together with them."""
+
+_PLACEHOLDERS = frozenset({"dummy", "empty", "lm-studio", "none", "not-needed", "ollama", "sk-no-key-required"})
+"""What the documentation of vLLM, LM Studio, Ollama and llama.cpp says to give where no key is needed, in lower case.
+
+They hide nothing, and as secrets they would take the provider's name out of its own errors.
+"""
+
 # What keys of well-known providers look like, also as a provider shortens them in its own message (`sk-ab***yz`).
+# The look-ahead is bounded: without an end, "sk-sk-sk-…" would take time in the square of its length.
 _SHAPES = re.compile(
     r"""
-    \b(?:sk|pk|rk|gsk|xai|pplx|fw|hf|nvapi|csk|r8|tgp)[-_](?=[\w*.-]*[\d*])[\w*.-]{6,}  # OpenAI, Anthropic, Groq, xAI …
+    \b(?:sk|pk|rk|gsk|xai|pplx|fw|hf|nvapi|csk|r8|tgp)[-_](?=[\w*.-]{0,200}[\d*])[\w*.-]{6,}  # OpenAI, Groq, xAI …
     | \bAIza[\w*-]{8,}                                                               # Google
     | \b(?:AKIA|ASIA)[A-Z0-9*]{12,}                                                  # AWS access key id
-    | \beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}                                           # JSON web token
+    | \beyJ[\w-]{8,500}\.[\w-]{8,}\.[\w-]{8,}                                       # JSON web token
     """,
     re.VERBOSE,
 )
+_MASKED = re.compile(re.escape(MASK))
 
 _lock = Lock()
 _known: dict[str, tuple[re.Pattern[str], ...]] = {}
@@ -35,8 +48,8 @@ _known: dict[str, tuple[re.Pattern[str], ...]] = {}
 def remember(secret: str) -> None:
     """Have `secret` removed from every text that passes `redact` from now on, for the life of the process."""
     secret = secret.strip()
-    if secret and secret not in _known:
-        patterns = tuple(_pattern(spelling) for spelling in _spellings(secret))
+    if secret and secret not in _known and secret.lower() not in _PLACEHOLDERS:
+        patterns = tuple(re.compile(pattern) for pattern in _patterns(secret))
         with _lock:
             _known[secret] = patterns
 
@@ -44,31 +57,62 @@ def remember(secret: str) -> None:
 def redact(text: str) -> str:
     """`text` without any remembered secret and without anything of the shape of a well-known provider's key."""
     with _lock:
-        known = sorted(_known.items(), key=lambda item: -len(item[0]))  # a key may begin with a shorter one
-    for _, patterns in known:
-        for pattern in patterns:
-            text = pattern.sub(MASK, text)
-    return _SHAPES.sub(MASK, text)
+        patterns = [pattern for patterns in _known.values() for pattern in patterns]
+    # All are looked for in the same text and removed at once: one secret may be part of another, or of the mask.
+    spans = sorted(found.span() for pattern in (*patterns, _SHAPES, _MASKED) for found in pattern.finditer(text))
+    kept: list[str] = []
+    end = 0
+    for start, stop in spans:
+        if start >= end:
+            kept += [text[end:start], MASK]
+        end = max(end, stop)
+    return "".join([*kept, text[end:]])
 
 
-def _spellings(secret: str) -> set[str]:
+def _patterns(secret: str) -> Iterator[str]:
+    """Regular expressions for the spellings of `secret`."""
+    # As it is, and as URLs, JSON, HTML and Python's repr spell it: they leave only letters and digits alone.
+    spelled = "".join(map(_any_spelling, secret))
+    yield spelled if len(secret) >= _SHORTEST_ANYWHERE else rf"(?<!\w){spelled}(?!\w)"
+
     raw = secret.encode("utf-8", "surrogatepass")
-    return {
-        secret,
-        quote(raw, safe=""),
-        quote(raw),
-        quote_plus(raw),
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        repr(secret)[1:-1],
-        base64.b64encode(raw).decode(),
-        base64.b64encode(raw).decode().rstrip("="),
-        base64.urlsafe_b64encode(raw).decode(),
+    encoded = base64.b64encode(raw).decode().rstrip("=")
+    in_base64 = "".join(map(_any_base64, encoded))
+    yield f"{in_base64}={{0,2}}" if len(encoded) >= _SHORTEST_ANYWHERE else rf"(?<!\w){in_base64}(?!\w)"
+    if len(raw) >= _SHORTEST_IN_BASE64:
+        # Encoded after other text, as in `user:key` of basic authentication: what does not depend on that text.
+        for before in range(3):
+            encoded = base64.b64encode(b"\0" * before + raw).decode().rstrip("=")
+            yield "".join(map(_any_base64, encoded[-(-before * 4 // 3) : len(encoded) - 1]))
+
+
+def _any_spelling(character: str) -> str:
+    """A regular expression for one character of a secret, however it is escaped."""
+    if character.isascii() and character.isalnum():
+        return character
+    raw = character.encode("utf-8", "surrogatepass")
+    units = json.dumps(character)[1:-1]  # also what JSON writes for a line break
+    backslashes = r"\\{1,4}"  # more than one is JSON inside JSON
+    spellings = {
+        re.escape(character),
+        rf"(?i:{''.join(f'%{byte:02x}' for byte in raw)})",
+        rf"(?i:{units.replace(chr(92), backslashes)})" if units.startswith("\\u") else re.escape(units),
+        re.escape(repr(character)[1:-1]),
+        re.escape(repr(raw)[2:-1]),
+        re.escape(html.escape(character)),
     }
+    if character in "\"'/\\":
+        spellings.add(backslashes + re.escape(character))
+    if character == " ":
+        spellings.add(r"\+")
+    return f"(?:{'|'.join(sorted(spellings, key=len, reverse=True))})"
 
 
-def _pattern(spelling: str) -> re.Pattern[str]:
-    escaped = re.escape(spelling)
-    if len(spelling) < _SHORTEST_ANYWHERE:
-        return re.compile(rf"(?<!\w){escaped}(?!\w)")
-    return re.compile(escaped)
+def _any_base64(character: str) -> str:
+    """A regular expression for one character of a text in base64, of either alphabet."""
+    match character:
+        case "+":
+            return "(?:[+-]|%2[Bb])"
+        case "/":
+            return r"(?:\\?/|_|%2[Ff])"
+    return character
