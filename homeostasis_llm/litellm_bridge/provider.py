@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 _NO_KEY = "no-key"
 """Sent where there is no key: litellm would otherwise look for one in the environment, and send it to any base URL."""
 
+_LISTING = 30.0
+"""Seconds for a list of models: it is short, and comes at once."""
+
 
 class LiteLLMProvider(LLMProviderInterface):
     """One of litellm's providers. Constructing it asks nobody; litellm is imported at the first call.
@@ -204,7 +207,8 @@ class LiteLLMProvider(LLMProviderInterface):
             litellm = load_litellm()
             prefix = f"{self._litellm_name}/"
             return sorted(name.removeprefix(prefix) for name in litellm.models_by_provider.get(self._litellm_name, ()))
-        return read_models(ask(endpoint, self.api_key, headers=self._headers, timeout=self._timeout), self.name)
+        waits = Timeout(connect=self._timeout.connect, total=min(self._timeout.total or _LISTING, _LISTING))
+        return read_models(ask(endpoint, self.api_key, headers=self._headers, timeout=waits), self.name)
 
     def close(self) -> None:
         """Close the connections; the next call opens new ones."""
