@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,20 +11,11 @@ import pytest
 
 from tests import offline
 from tests.loopback import Loopback
+from tests.personal import is_personal
 
 pytest_plugins = ("pytester",)
 
 ROOT = Path(__file__).parent
-
-# Keys, tokens, addresses and switches that would have a test ask another provider, or be watched by a tracer.
-_PERSONAL = re.compile(
-    r"""
-    .*_(API_?KEY|KEY|TOKEN|SECRET|CREDENTIALS?|API_BASE|BASE_URL|ENDPOINT|HOST)
-    | (HOMEOSTASIS|LITELLM|LANGCHAIN|LANGSMITH|AWS|AZURE|GOOGLE|HF|OPENAI|ANTHROPIC)_.*
-    | (HTTPS?|ALL|NO)_PROXY
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
 
 offline.refuse_the_network()
 
@@ -35,7 +25,7 @@ def _impersonal_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """Nothing of the developer's is in the environment, for fixtures of any scope and for child processes."""
     with pytest.MonkeyPatch.context() as environment:
         for name in list(os.environ):
-            if _PERSONAL.fullmatch(name):
+            if is_personal(name):
                 environment.delenv(name)
         environment.setenv("PYTHON_KEYRING_BACKEND", "tests.memory_keyring.MemoryKeyring")
         _move_home(environment, tmp_path_factory.mktemp("home"))

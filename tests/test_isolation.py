@@ -14,7 +14,10 @@ from pathlib import Path
 import keyring
 import pytest
 
+from homeostasis_llm.catalog import ProviderFacts, all_facts
+
 from . import offline
+from .personal import is_personal
 
 ELSEWHERE = "192.0.2.1"  # reserved for documentation (RFC 5737): it would lead nowhere if it got out
 
@@ -114,10 +117,13 @@ def test_child_processes_are_refused_the_network_too(child_environment: dict[str
     assert child.stderr == "refused: socket.getaddrinfo to llm.example\n"
 
 
-def test_no_key_and_no_address_is_in_the_environment() -> None:
-    telling = ("_API_KEY", "_API_BASE", "_BASE_URL", "_TOKEN", "_PROXY")
+def test_nothing_personal_is_in_the_environment() -> None:
+    assert [name for name in os.environ if is_personal(name)] == []
 
-    assert [name for name in os.environ if name.upper().endswith(telling)] == []
+
+@pytest.mark.parametrize("facts", all_facts().values(), ids=lambda facts: facts.name)
+def test_no_provider_finds_a_key_or_an_address_in_the_environment(facts: ProviderFacts) -> None:
+    assert [name for name in (*facts.env, *facts.base_url_env) if not is_personal(name)] == []
 
 
 def test_home_is_empty_and_the_tests_own(home: Path) -> None:

@@ -1,0 +1,30 @@
+"""`homeostasis llm models`: what one provider offers."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from .terminal import note, one_line
+
+
+@click.command()
+@click.argument("provider")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+def models(*, provider: str, as_json: bool) -> None:
+    """List the models of PROVIDER that your key may use, one a line, as the provider tells them.
+
+    \b
+    Example: homeostasis llm models openai
+    """
+    from ..registry import ProviderFactory
+
+    with ProviderFactory.create_provider(provider) as asked:
+        names = asked.get_available_models()
+    if as_json:
+        click.echo(json.dumps(names, ensure_ascii=False))
+    elif names:
+        click.echo("\n".join(map(one_line, names)))
+    else:
+        note(f"{provider} lists no models.")

@@ -1,0 +1,97 @@
+"""The documents keep their word: their examples run, and the files they name are there."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sybil import Example, Sybil
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+ALL_DOCUMENTS = [*DOCUMENTS, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *ROOT.glob("adapters/*/README.md")]
+
+OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+"""How an example's output is compared: `...` stands for anything, a model's words above all."""
+
+_COMMAND = re.compile(r"^\$ (?P<line>.+(?:\\\n.+)*)\n(?P<output>(?:(?!\$ ).*\n?)*)", re.MULTILINE)
+_LINK = re.compile(r"\]\((?!\w+:|#)([^)#]+)")
+_FILE_NAME = re.compile(r"`((?:\.ci|adapters|docs|homeostasis_llm|tests)/[\w./*-]+)`")
+
+
+class Console:
+    """Runs the commands of a ```console block, in a shell, and compares what they print with what stands there."""
+
+    def __init__(self, environment: dict[str, str], folder: Path) -> None:
+        # The program as installed beside this Python, whatever else is on the path.
+        self._environment = {**environment, "PATH": f"{Path(sys.executable).parent}:{environment['PATH']}"}
+        self._folder = folder
+
+    def __call__(self, example: Example) -> str | None:
+        for command in _COMMAND.finditer(example.parsed + "\n"):
+            got = subprocess.run(  # noqa: S602  # a reader would type it into a shell
+                command["line"],
+                shell=True,
+                env=self._environment,
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+            ).stdout
+            if not doctest.OutputChecker().check_output(command["output"].rstrip() + "\n", got, OPTIONS):
+                return f"$ {command['line']}\nshould print:\n{command['output']}\nand prints:\n{got}"
+        return None
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_examples_of_a_document_run(
+    document: Path, child_environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sybil = Sybil(
+        parsers=[
+            PythonCodeBlockParser(doctest_optionflags=OPTIONS),
+            CodeBlockParser("console", Console(child_environment, tmp_path)),
+        ]
+    )
+
+    for example in sybil.parse(document):
+        example.evaluate()
+
+
+def test_the_readme_has_examples_of_every_door() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert text.count("```python") >= 3
+    assert text.count("```console") >= 1
+
+
+@pytest.mark.parametrize("document", ALL_DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_that_a_document_names_is_there(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+
+    missing = [name for name in _LINK.findall(text) if not (document.parent / name).exists()]
+    missing += [name for name in _FILE_NAME.findall(text) if not list(ROOT.glob(name.rstrip("/")))]
+
+    assert missing == []
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the checks are a bash script")
+def test_a_mistyped_check_is_refused_by_name() -> None:
+    asked = subprocess.run(
+        ["bash", str(ROOT / ".ci" / "run"), "chekc"],  # noqa: S607  # wherever bash is
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert asked.returncode == 1
+    assert asked.stderr == "FAILED: chekc is none of: check, fix, test, docs, package\n"
