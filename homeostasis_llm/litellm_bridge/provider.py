@@ -28,7 +28,7 @@ from .faults import stream_error, to_error
 from .incoming import last_chunk, read_chunk, read_response, stream_was_cut
 from .lanes import lane_for
 from .outgoing import completion_arguments
-from .pricing import list_price
+from .pricing import list_price, listed_models
 from .runtime import load_litellm
 
 if TYPE_CHECKING:
@@ -204,9 +204,7 @@ class LiteLLMProvider(LLMProviderInterface):
         """The provider's own list, sorted; litellm's, where the provider has none. Raises `LLMError`."""
         endpoint = None if self._facts is None else models_endpoint(self._facts, self._base_url)
         if endpoint is None:
-            litellm = load_litellm()
-            prefix = f"{self._litellm_name}/"
-            return sorted(name.removeprefix(prefix) for name in litellm.models_by_provider.get(self._litellm_name, ()))
+            return listed_models({self.name, self._litellm_name})
         waits = Timeout(connect=self._timeout.connect, total=min(self._timeout.total or _LISTING, _LISTING))
         return read_models(ask(endpoint, self.api_key, headers=self._headers, timeout=waits), self.name)
 
