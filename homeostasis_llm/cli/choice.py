@@ -48,7 +48,9 @@ def _unnamed(model: str | None) -> Choice:
 
     # Who has no default model, or no address of their own, needs to be told more than a key.
     names = [facts.name for facts in all_facts().values() if facts.default_model and facts.base_url]
-    in_environment = [name for name in names if any(os.environ.get(variable) for variable in env_names(name))]
+    in_environment = [
+        name for name in names if any(os.environ.get(variable, "").strip() for variable in env_names(name))
+    ]
     # The keyring is a visit to another process, and may ask to be unlocked: not where the environment suffices.
     statuses = key_status(in_environment or names)
     for name, status in statuses.items():
