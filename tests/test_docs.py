@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import doctest
+import io
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sybil import Example, Sybil
-from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
+from sybil.evaluators.python import PythonEvaluator
+from sybil.parsers.markdown import CodeBlockParser
+
+from homeostasis_llm import ProviderFactory
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
@@ -46,22 +52,43 @@ class Console:
                 text=True,
                 check=False,
             ).stdout
-            if not doctest.OutputChecker().check_output(command["output"].rstrip() + "\n", got, OPTIONS):
+            if not _says(command["output"].rstrip() + "\n", got):
                 return f"$ {command['line']}\nshould print:\n{command['output']}\nand prints:\n{got}"
         return None
 
 
+def run_python(example: Example) -> str | None:
+    """Runs a ```python block. Lines that begin with `#> ` say what it prints."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        PythonEvaluator()(example)
+    expected = "".join(f"{line}\n" for line in re.findall(r"^#> (.*)$", example.parsed, re.MULTILINE))
+    if not expected or _says(expected, printed.getvalue()):
+        return None
+    return f"should print:\n{expected}\nand prints:\n{printed.getvalue()}"
+
+
+def _says(expected: str, got: str) -> bool:
+    return doctest.OutputChecker().check_output(expected, got, OPTIONS)
+
+
+@pytest.fixture
+def _registered_here() -> Iterator[None]:
+    """What an example registers does not outlive it."""
+    before = set(ProviderFactory.get_supported_providers())
+    yield
+    for name in set(ProviderFactory.get_supported_providers()) - before:
+        ProviderFactory.unregister(name)
+
+
+@pytest.mark.usefixtures("_registered_here")
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_examples_of_a_document_run(
     document: Path, child_environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    sybil = Sybil(
-        parsers=[
-            PythonCodeBlockParser(doctest_optionflags=OPTIONS),
-            CodeBlockParser("console", Console(child_environment, tmp_path)),
-        ]
-    )
+    console = Console(child_environment, tmp_path)
+    sybil = Sybil(parsers=[CodeBlockParser("python", run_python), CodeBlockParser("console", console)])
 
     for example in sybil.parse(document):
         example.evaluate()
