@@ -6,6 +6,9 @@ A plain `@dataclass` subclass of a value keeps the checks of the fields it inher
 from __future__ import annotations
 
 import dataclasses
+import json
+from collections.abc import Mapping
+from itertools import groupby
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 from pydantic import ConfigDict, Field, ValidationError
@@ -68,15 +71,25 @@ class Value:
 
 def explain(error: ValidationError, owner: str) -> str:
     """One line for all that pydantic found wrong with a value of the class called `owner`."""
-    found = [dict(details) for details in error.errors(include_url=False)]
-    # Each branch of a union complains; the branches that only say "this is of another type" hide the one that fits.
-    telling = [details for details in found if not details["type"].endswith("_type")]
-    return "; ".join(dict.fromkeys(_sentence(owner, details) for details in telling or found))
+    found: list[dict[str, Any]] = [{**details, "path": _path(details)} for details in error.errors(include_url=False)]
+    told = [
+        _sentence(owner, details)
+        for _, complaints in groupby(found, key=lambda details: details["loc"][:1])
+        for details in _telling(list(complaints))
+    ]
+    return " ".join("; ".join(dict.fromkeys(told)).splitlines())
+
+
+def _telling(complaints: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What helps of the complaints about one field. Each branch of a union complains, also those nobody meant."""
+    # A branch that only says "this is of another type" hides the one that fits; if all do, the one that came far fits.
+    telling = [details for details in complaints if not details["type"].endswith("_type")]
+    deepest = max(len(details["path"]) for details in complaints)
+    return telling or [details for details in complaints if len(details["path"]) == deepest]
 
 
 def _sentence(owner: str, details: dict[str, Any]) -> str:
-    unexpected = details["type"] == "unexpected_keyword_argument"  # its name is no field, and is the point
-    path = f".{details['loc'][-1]}" if unexpected else "".join(_step(step) for step in details["loc"])
+    path = "".join(details["path"])
     ours = details.get("ctx", {}).get("error")
     if isinstance(ours, InvalidRequestError):  # it names its own field already
         return f"{owner}{path}: {ours}" if path else str(ours)
@@ -91,8 +104,23 @@ def _sentence(owner: str, details: dict[str, Any]) -> str:
     return f"{owner}{path}: {problem}, got {shown}"
 
 
+def _path(details: Mapping[str, Any]) -> list[str]:
+    """The steps to what is wrong: `[".messages", "[0]", ".role"]`."""
+    *way, last = details["loc"] or ("",)
+    # pydantic also names the branch of a union it was in, which is no field, or as with text not the one meant.
+    steps = [_step(step) for step in way if isinstance(step, int) or (step in _field_names and step != last)]
+    # The name of an unexpected argument is no field either, and is the point.
+    unexpected = details["type"] == "unexpected_keyword_argument"
+    return [*steps, _step(last)] if unexpected or isinstance(last, int) or last in _field_names else steps
+
+
 def _step(step: int | str) -> str:
-    if isinstance(step, int):
-        return f"[{step}]"
-    # pydantic also names the branch of a union it was in; that is no field.
-    return f".{step}" if step in _field_names else ""
+    return f"[{step}]" if isinstance(step, int) else f".{step}"
+
+
+def check_json(found: object, owner: str) -> None:
+    """Raise `InvalidRequestError`, naming `owner`, if `found` cannot be sent as JSON."""
+    try:
+        json.dumps(found, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidRequestError(f"{owner}: cannot be sent as JSON: {error}") from None

@@ -9,9 +9,9 @@ from dataclasses import field
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote_to_bytes
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from ._value import Value, value
+from ._value import Value, check_json, value
 from .errors import InvalidRequestError
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -29,6 +29,19 @@ def _decoded(data: object) -> object:
 Data = Annotated[bytes, BeforeValidator(_decoded)]
 """Bytes; a string is taken for base64, which is how bytes stand in JSON."""
 
+
+def _whole(text: str) -> str:
+    # Undecodable input reaches Python as such halves ("surrogates"), and fails only when it is to be sent.
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"has half a character at position {error.start}, which cannot be sent") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_whole)]
+"""Text that can be sent."""
+
 NonEmpty = Annotated[str, Field(min_length=1)]
 
 
@@ -36,7 +49,7 @@ NonEmpty = Annotated[str, Field(min_length=1)]
 class TextPart(Value):
     """Text."""
 
-    text: str
+    text: Text
     type: Literal["text"] = "text"
 
 
@@ -83,7 +96,7 @@ class FilePart(Value):
 
     url: str | None = None
     data: Data | None = None
-    file_id: str | None = None
+    file_id: NonEmpty | None = None
     media_type: str | None = None
     """As in `application/pdf`; required with bytes."""
     name: str | None = None
@@ -94,6 +107,8 @@ class FilePart(Value):
         super().__post_init__()
         if self.file_id is None:
             _settle_source(self)
+        elif self.url is not None or self.data is not None:
+            raise InvalidRequestError("FilePart: needs one of url, data or file_id, not several")
         if self.data is not None and not self.media_type:
             raise InvalidRequestError(
                 "FilePart.media_type: with bytes it must name their type, as in 'application/pdf'"
@@ -116,6 +131,10 @@ class ToolCall(Value):
     payload: dict[str, Any] | None = None
     """Opaque data that the provider wants back with the call, such as Google's thought signature."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_json(self.arguments, "ToolCall.arguments")
+
 
 @value
 class Reasoning(Value):
@@ -136,7 +155,7 @@ class LLMMessage(Value):
     """One message of a conversation. Raises `InvalidRequestError` for an unknown role or a tool's result without id."""
 
     role: Role
-    content: str | list[ContentPart] = ""
+    content: Text | list[ContentPart] = ""
     tool_calls: list[ToolCall] = field(default_factory=list)
     """What an assistant's message asks to be called."""
     tool_call_id: str | None = None
@@ -173,14 +192,15 @@ def _settle_source(part: ImagePart | AudioPart | FilePart) -> None:
     """Leave `part` with exactly one source, bytes or a web address. Raises `InvalidRequestError`."""
     owner = type(part).__name__
     if (part.url is None) == (part.data is None):
-        raise InvalidRequestError(f"{owner}: needs either url or data" + (", not both" if part.url is not None else ""))
-    if part.data is not None and not part.data:
-        raise InvalidRequestError(f"{owner}.data: is empty")
+        choices = "url, data or file_id" if isinstance(part, FilePart) else "url or data"
+        raise InvalidRequestError(f"{owner}: needs one of {choices}" + (", not both" if part.url is not None else ""))
     if part.url is not None and part.url.startswith("data:"):
         media_type, part.data = _from_data_url(part.url, owner)
         part.media_type = part.media_type or media_type
         part.url = None
-    elif part.url is not None and not part.url.startswith(("http://", "https://", "gs://", "s3://")):
+    if part.data is not None and not part.data:
+        raise InvalidRequestError(f"{owner}.data: is empty")
+    if part.url is not None and not part.url.startswith(("http://", "https://", "gs://", "s3://")):
         raise InvalidRequestError(
             f"{owner}.url: must start with https://, http://, gs://, s3:// or data:, got {part.url[:60]!r}"
         )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from ._value import Value, value
+from ._value import Value, check_json, value
 from .errors import InvalidRequestError
-from .messages import LLMMessage, NonEmpty
+from .messages import LLMMessage, NonEmpty, Text
+
+_LONGEST_MESSAGE = 300
+"""Characters of what is told about a wrong schema."""
 
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -68,11 +70,14 @@ def check_schema(schema: Mapping[str, Any], owner: str) -> None:
 
     error = best_match(Draft202012Validator(Draft202012Validator.META_SCHEMA).iter_errors(schema))
     if isinstance(error, SchemaError) or error is not None:
-        raise InvalidRequestError(f"{owner}: is no JSON schema: {error.message} (at {error.json_path})")
+        # The message repeats the part that is wrong, which may be long, and the path keys that may have line breaks.
+        told, place = error.message[:_LONGEST_MESSAGE], " ".join(error.json_path.splitlines())
+        raise InvalidRequestError(f"{owner}: is no JSON schema: {told} (at {place})")
+    check_json(schema, owner)
 
 
 def _tool(given: object) -> object:
-    """A tool in the chat-completions form becomes a `Tool`; any other dict is a provider's own tool and stays."""
+    """A tool in the chat-completions form becomes a `Tool`."""
     if isinstance(given, Mapping) and given.get("type") == "function" and isinstance(given.get("function"), Mapping):
         known = {"name", "description", "parameters", "strict"}
         return Tool(**{key: found for key, found in given["function"].items() if key in known and found is not None})
@@ -83,18 +88,23 @@ def _stops(given: object) -> object:
     return [given] if isinstance(given, str) else given
 
 
+_SCHEMA_FIELDS = {"schema", "name", "strict"}
+
+
 def _response_format(given: object) -> object:
-    """A bare dict is a schema, unless it is the chat-completions form of one."""
+    """A bare dict is a schema, unless it is the chat-completions form of one, or that of a `JSONSchema`."""
     if not isinstance(given, Mapping):
         return given
     match given.get("type"):
         case "json_schema" if isinstance(given.get("json_schema"), Mapping):
-            known = {"schema", "name", "strict"}
-            return JSONSchema(**{key: found for key, found in given["json_schema"].items() if key in known})
+            found = {key: found for key, found in given["json_schema"].items() if key in _SCHEMA_FIELDS}
+            return JSONSchema(**{key: told for key, told in found.items() if told is not None})
         case "json_object":
             return "json"
         case "text":
             return "text"
+    if isinstance(given.get("schema"), Mapping) and given.keys() <= _SCHEMA_FIELDS:
+        return JSONSchema(**given)
     return JSONSchema(schema=dict(given))
 
 
@@ -112,14 +122,15 @@ class LLMRequest(Value):
     max_tokens: Annotated[int, Field(gt=0)] | None = None
     """Tokens the answer may have at the most, reasoning included where the provider counts it so."""
     temperature: Annotated[float, Field(ge=0)] | None = None
-    system_prompt: str | None = None
+    system_prompt: Text | None = None
     """Said before all messages, as a system message of its own."""
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     stop: Annotated[list[NonEmpty], BeforeValidator(_stops)] | None = None
     """Texts at which the answer ends; they are not part of it."""
     seed: int | None = None
     tools: list[Annotated[Tool | dict[str, Any], BeforeValidator(_tool)]] | None = None
-    """What the model may call. A dict that is not of the chat-completions form goes to the provider as it is."""
+    """What the model may call. A dict in the chat-completions form or with a `Tool`'s own fields becomes a `Tool`; any
+    other is a tool of the provider's own and goes there as it is."""
     tool_choice: str | None = None
     """`auto`, `none`, `required`, or the name of the one tool that must be called."""
     parallel_tool_calls: bool | None = None
@@ -144,10 +155,10 @@ class LLMRequest(Value):
             raise InvalidRequestError(
                 f"LLMRequest.tool_choice: must be auto, none, required or one of {named}, got {self.tool_choice!r}"
             )
-        try:
-            json.dumps(self.extra)
-        except (TypeError, ValueError) as error:
-            raise InvalidRequestError(f"LLMRequest.extra: cannot be sent as JSON: {error}") from None
+        check_json(self.extra, "LLMRequest.extra")
+        for index, tool in enumerate(self.tools or []):
+            if not isinstance(tool, Tool):
+                check_json(tool, f"LLMRequest.tools[{index}]")
 
     def conversation(self) -> list[LLMMessage]:
         """The messages, the system prompt before them where there is one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any, Self
@@ -11,9 +12,10 @@ from ._value import Value, value
 Path = tuple[str, ...]
 
 # Where each count stands in the dialects, the first one present wins. A count that a dialect keeps apart from
-# `input` or `output` although it belongs there is in _APART.
-# Sources: the providers' API references for chat completions (OpenAI), messages (Anthropic), generateContent
-# (Google), converse (AWS), chat (Cohere, Ollama).
+# `input` or `output` although it belongs there is in _APART too.
+# Sources: the providers' API references for chat completions (OpenAI), messages (Anthropic), generateContent and
+# interactions (Google), converse and the models' own forms (AWS), chat (Cohere, Ollama), complete (Aleph Alpha),
+# generation (IBM), completion (llama.cpp).
 _PATHS: dict[str, tuple[Path, ...]] = {
     "input_tokens": (
         ("prompt_tokens",),
@@ -23,6 +25,12 @@ _PATHS: dict[str, tuple[Path, ...]] = {
         ("prompt_eval_count",),
         ("tokens", "input_tokens"),
         ("billed_units", "input_tokens"),
+        ("total_input_tokens",),
+        ("inputTextTokenCount",),
+        ("prompt_token_count",),
+        ("input_token_count",),
+        ("num_tokens_prompt_total",),
+        ("tokens_evaluated",),
     ),
     "output_tokens": (
         ("completion_tokens",),
@@ -32,39 +40,58 @@ _PATHS: dict[str, tuple[Path, ...]] = {
         ("eval_count",),
         ("tokens", "output_tokens"),
         ("billed_units", "output_tokens"),
+        ("total_output_tokens",),
+        ("generation_token_count",),
+        ("generated_token_count",),
+        ("num_tokens_generated",),
+        ("tokens_predicted",),
     ),
     "total_tokens": (("total_tokens",), ("totalTokenCount",), ("totalTokens",)),
     "cached_tokens": (
         ("prompt_tokens_details", "cached_tokens"),
         ("input_tokens_details", "cached_tokens"),
+        ("prompt_token_details", "cached_tokens"),
         ("cache_read_input_tokens",),
         ("cachedContentTokenCount",),
         ("cacheReadInputTokens",),
+        ("cacheReadInputTokenCount",),
         ("prompt_cache_hit_tokens",),
         ("cached_tokens",),
+        ("total_cached_tokens",),
     ),
     "cache_write_tokens": (
         ("cache_creation_input_tokens",),
         ("cacheWriteInputTokens",),
+        ("cacheWriteInputTokenCount",),
+        ("cache_write_tokens",),
         ("prompt_tokens_details", "cache_creation_tokens"),
         ("prompt_tokens_details", "cache_write_tokens"),
     ),
     "reasoning_tokens": (
         ("completion_tokens_details", "reasoning_tokens"),
         ("output_tokens_details", "reasoning_tokens"),
+        ("output_tokens_details", "thinking_tokens"),
+        ("completion_token_details", "reasoning_tokens"),
         ("thoughtsTokenCount",),
         ("reasoning_tokens",),
+        ("total_thought_tokens",),
     ),
 }
 
-# The dialects that keep counts apart: (the key that tells the dialect, the field, what is to be added to it).
-_APART: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    # Anthropic: input_tokens has neither what was read from the cache nor what was written to it.
-    ("cache_read_input_tokens", "input_tokens", ("cache_read_input_tokens", "cache_creation_input_tokens")),
-    ("cacheReadInputTokens", "input_tokens", ("cacheReadInputTokens", "cacheWriteInputTokens")),
-    # Google: candidatesTokenCount has no thoughts.
-    ("thoughtsTokenCount", "output_tokens", ("thoughtsTokenCount",)),
-)
+# Counts that dialects keep apart from where they belong, in one spelling or another.
+_APART: dict[str, tuple[tuple[str, ...], ...]] = {
+    "input_tokens": (
+        # Anthropic and AWS: neither what was read from the cache nor what was written to it.
+        ("cache_read_input_tokens",),
+        ("cache_creation_input_tokens",),
+        ("cacheReadInputTokens", "cacheReadInputTokenCount"),
+        ("cacheWriteInputTokens", "cacheWriteInputTokenCount"),
+        # Google: not what its own tools found.
+        ("toolUsePromptTokenCount", "total_tool_use_tokens"),
+    ),
+    # Google: no thoughts.
+    "output_tokens": (("thoughtsTokenCount", "total_thought_tokens"),),
+}
 
 _ALIASES: dict[str, str] = {
     "prompt_tokens": "input_tokens",
@@ -108,9 +135,14 @@ class Usage(Value):
         counts = {name: _first(raw, paths) for name, paths in _PATHS.items()}
         # prompt_tokens already holds everything, wherever the cached ones are also named.
         if "prompt_tokens" not in raw:
-            for marker, name, parts in _APART:
-                if marker in raw and counts[name] is not None:
-                    counts[name] = (counts[name] or 0) + sum(_count(raw.get(part)) or 0 for part in parts)
+            for name, parts in _APART.items():
+                # A stream may tell what it wrote long after what it read; thoughts alone are an output.
+                if counts[name] is not None or name == "output_tokens":
+                    for spellings in parts:
+                        counts[name] = _sum(counts[name], _first(raw, tuple((key,) for key in spellings)))
+        read, written, thought = (counts[name] for name in ("input_tokens", "output_tokens", "reasoning_tokens"))
+        if read is not None and written is not None and thought and counts["total_tokens"] == read + written + thought:
+            counts["output_tokens"] = written + thought  # xAI: completion_tokens has no thoughts, its total does
         return cls(**counts, raw=dict(raw))
 
     def __getitem__(self, key: str) -> Any:
@@ -137,24 +169,31 @@ class Usage(Value):
         known = [name for name in (*_COUNTS, *_ALIASES) if getattr(self, _ALIASES.get(name, name)) is not None]
         return [*known, *(key for key in self.raw or {} if key not in known)]
 
+    @property
+    def _says_nothing(self) -> bool:
+        return self.input_tokens is None and self.output_tokens is None and self.total_tokens is None
+
     def __add__(self, other: Usage) -> Usage:
         """The sum of two calls; a count that neither knows stays unknown."""
-        return Usage(**{name: _sum(getattr(self, name), getattr(other, name)) for name in _COUNTS})
+        counts: dict[str, Any] = {name: _sum(getattr(self, name), getattr(other, name)) for name in _COUNTS}
+        if not (self._says_nothing or other._says_nothing) and None in {self.total_tokens, other.total_tokens}:
+            counts["total_tokens"] = None  # one call's total is not that of both
+        return Usage(**counts)
 
     def updated(self, later: Usage) -> Usage:
         """What one stream reported twice: `later`'s counts, and this one's where `later` is silent."""
-        counts = {name: _later(getattr(self, name), getattr(later, name)) for name in _COUNTS}
-        if later.total_tokens is None or later.input_tokens is None or later.output_tokens is None:
+        counts: dict[str, Any] = {name: _later(getattr(self, name), getattr(later, name)) for name in _COUNTS}
+        if later.total_tokens is None and not later._says_nothing:
             counts["total_tokens"] = None  # to be summed again
         return Usage(**counts, raw={**(self.raw or {}), **(later.raw or {})} or None)
 
 
-_COUNTS: tuple[str, ...] = tuple(field.name for field in fields(Usage) if field.name != "raw")  # type: ignore[arg-type]
+_COUNTS: tuple[str, ...] = tuple(field.name for field in fields(Usage) if field.name != "raw")
 
 
 def _count(found: object) -> int | None:
     # bool is an int; AWS and Cohere send whole numbers as floats.
-    if isinstance(found, bool) or not isinstance(found, (int, float)):
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not math.isfinite(found):
         return None
     return int(found)
 
