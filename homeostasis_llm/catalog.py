@@ -74,7 +74,7 @@ def canonical_name(name: str) -> str:
 
 
 def all_facts() -> Mapping[str, ProviderFacts]:
-    """Every row, by name, sorted."""
+    """Every row, by name, in the order of the file: whose models they are before who only runs them."""
     return _catalog()[0]
 
 
@@ -85,7 +85,7 @@ def _catalog() -> tuple[Mapping[str, ProviderFacts], Mapping[str, str]]:
 
 def read_catalog(text: str) -> tuple[Mapping[str, ProviderFacts], Mapping[str, str]]:
     """The rows by name, and each alias's name. Raises `ValueError`, naming the row, for one that makes no sense."""
-    rows = {name: _row(name, table) for name, table in sorted(tomllib.loads(text).items())}
+    rows = {name: _row(name, table) for name, table in tomllib.loads(text).items()}
     aliases: dict[str, str] = {}
     for facts in rows.values():
         for alias in facts.aliases:

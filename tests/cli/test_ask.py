@@ -185,6 +185,18 @@ def test_a_key_in_the_environment_decides_who_answers_and_only_verbose_says_so(r
     assert SENT_KEY not in verbose.output
 
 
+def test_makers_of_models_go_before_those_who_run_the_models_of_others(
+    run: Run, openai: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    openai.always(chunks=sse("Paris."))
+    for variable in ("HF_TOKEN", "AZURE_API_KEY", "GROQ_API_KEY", "WANDB_API_KEY"):
+        monkeypatch.setenv(variable, f"other-{SENT_KEY}")
+
+    asked = run("llm", "ask", "Where?", "-v")
+
+    assert asked.stderr.startswith("openai answers: ")
+
+
 def test_a_model_without_its_provider_goes_to_the_one_whose_key_is_found(run: Run, openai: Loopback) -> None:
     openai.reply(chunks=sse("Paris."))
 
