@@ -6,6 +6,7 @@ Plugins are entry points. Finding them imports none.
 from __future__ import annotations
 
 import inspect
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
@@ -15,6 +16,8 @@ from typing import Any
 from .catalog import canonical_name
 from .errors import BrokenPluginError, InvalidRequestError, LLMError
 from .provider import LLMProviderInterface
+
+_log = logging.getLogger(__name__)
 
 GROUP = "homeostasis_llm.providers"
 """The entry-point group: the provider's name, and its class or a function that makes it."""
@@ -52,6 +55,8 @@ def load(name: str, claims: Sequence[EntryPoint]) -> ProviderMaker:
     try:
         found = entry_point.load()
     except (Exception, SystemExit) as error:  # noqa: BLE001  # importing runs somebody's code, which raises anything
+        # For its author; the error carries the words of the cause alone.
+        _log.debug("%s cannot be loaded", whose(entry_point), exc_info=True)
         failure = _broken(name, entry_point, "cannot be loaded", error)
     else:
         if not (wrong := not_a_maker(found)):

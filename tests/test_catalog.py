@@ -113,6 +113,13 @@ def test_litellm_sends_to_the_base_url_of_the_row(facts: ProviderFacts, asked: A
     assert url.startswith(f"{facts.base_url}/") is (facts.name not in NO_ADDRESS)
 
 
+@pytest.mark.parametrize(
+    ("name", "path"), [("ollama", "/api/chat"), ("cohere", "/v2/chat"), ("ai21", "/v1/chat/completions")]
+)
+def test_litellm_takes_the_route_for_chat_where_it_has_an_older_one(name: str, path: str, asked: Any) -> None:
+    assert _sent(asked, name, "plain")["url"].endswith(path)
+
+
 @pytest.mark.parametrize("facts", _rows(), ids=_name)
 def test_litellm_asks_for_the_default_model_of_the_row(facts: ProviderFacts, asked: Any) -> None:
     request = _sent(asked, facts.name, "plain")

@@ -385,6 +385,18 @@ def test_a_broken_plugin_is_named_with_its_cause_to_who_asks_for_it(code: str, c
     assert str(pickle.loads(pickle.dumps(caught.value))) == caught.value.message  # noqa: S301  # our own bytes
 
 
+def test_the_traceback_of_a_plugin_that_cannot_be_loaded_is_logged(
+    install: Install, caplog: pytest.LogCaptureFixture
+) -> None:
+    install("acme", "import not_there_at_all")
+
+    with caplog.at_level("DEBUG", "homeostasis_llm.plugins"), pytest.raises(BrokenPluginError):
+        ProviderFactory.create_provider("acme", "")
+
+    assert "acme-llm 1.0 (acme_llm:Provider) cannot be loaded" in caplog.text
+    assert 'acme_llm.py", line 1' in caplog.text
+
+
 @pytest.mark.parametrize("code", [code for code, _ in BROKEN.values()], ids=BROKEN)
 def test_a_broken_plugin_is_listed_and_harms_nobody(code: str, install: Install) -> None:
     install("acme", code)
@@ -414,7 +426,8 @@ def test_a_plugin_whose_constructor_fails_is_broken(line: str, how: str, install
 
     assert caught.value.message == WHO + how
     assert "sesame" not in f"{caught.value!r} {caught.value.__cause__!r}"
-    assert caught.value.__context__ is None
+    assert "Error: " in str(caught.value.__cause__)
+    assert caught.value.__context__ is None  # it would hold the key, and travel with the error
 
 
 def test_an_error_of_ours_from_a_plugins_constructor_stays_as_it_is(install: Install) -> None:

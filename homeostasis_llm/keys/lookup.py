@@ -48,11 +48,6 @@ class KeyStatus:
     keyring_problem: str | None = None
     """Why the keyring could not be asked; None where it was, and where it was not needed."""
 
-    @property
-    def places(self) -> str:
-        """For people: where a key is looked for, in this order."""
-        return ", ".join((*self.variables, "keyring"))
-
 
 def find_key(provider: str, *, timeout: float = KEYRING_SECONDS) -> FoundKey | None:
     """The key of that provider; None where there is none. `timeout` is what the keyring may take, in seconds."""
