@@ -58,11 +58,11 @@ class Console:
 
 
 def run_python(example: Example) -> str | None:
-    """Runs a ```python block. Lines that begin with `#> ` say what it prints."""
+    """Runs a ```python block. Lines that begin with `# > ` say what it prints."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         PythonEvaluator()(example)
-    expected = "".join(f"{line}\n" for line in re.findall(r"^#> (.*)$", example.parsed, re.MULTILINE))
+    expected = "".join(f"{line}\n" for line in re.findall(r"^# > (.*)$", example.parsed, re.MULTILINE))
     if not expected or _says(expected, printed.getvalue()):
         return None
     return f"should print:\n{expected}\nand prints:\n{printed.getvalue()}"
