@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
+from functools import reduce
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator
@@ -16,37 +17,56 @@ from .usage import Usage
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "error", "unknown"]
 """Why an answer ended. Words of a provider that mean none of these are `unknown`."""
 
-# The providers' own words, in lower case. Sources: their API references, as for the counts in usage.py.
+# The providers' own words, in lower case. Sources: their API references, as for the counts in usage.py. Unknown stay the
+# words of answers that have not ended (in_progress, pause_turn) and those that say nothing (other, incomplete).
 _FINISH_REASONS: dict[str, FinishReason] = {
     **{word: word for word in get_args(FinishReason)},
-    **dict.fromkeys(("end_turn", "stop_sequence", "complete", "completed", "eos", "eos_token", "end", "done"), "stop"),
-    **dict.fromkeys(("max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"), "length"),
-    **dict.fromkeys(("tool_use", "tool_call", "function_call"), "tool_calls"),
+    **dict.fromkeys(("end_turn", "stop_sequence", "complete", "completed", "end", "done", "finish"), "stop"),
+    **dict.fromkeys(("eos", "eos_token", "endoftext"), "stop"),
+    **dict.fromkeys(("max_tokens", "max_output_tokens", "maximum_tokens", "token_limit"), "length"),
+    **dict.fromkeys(("model_length", "model_context_window_exceeded"), "length"),
+    **dict.fromkeys(("tool_use", "tool_call", "function_call", "requires_action"), "tool_calls"),
     **dict.fromkeys(
         ("refusal", "safety", "recitation", "blocklist", "prohibited_content", "spii", "language", "image_safety"),
         "content_filter",
     ),
+    **dict.fromkeys(("image_prohibited_content", "image_recitation", "model_armor"), "content_filter"),
+    **dict.fromkeys(("content_filtered", "guardrail_intervened", "error_toxic", "sensitive"), "content_filter"),
     **dict.fromkeys(
-        ("content_filtered", "guardrail_intervened", "error_toxic", "model_armor", "sensitive"), "content_filter"
+        ("malformed_function_call", "malformed_response", "malformed_model_output", "malformed_tool_use"), "error"
     ),
-    **dict.fromkeys(
-        ("malformed_function_call", "unexpected_tool_call", "network_error", "failed", "error_limit"), "error"
-    ),
+    **dict.fromkeys(("unexpected_tool_call", "too_many_tool_calls", "missing_thought_signature"), "error"),
+    **dict.fromkeys(("network_error", "failed", "cancelled", "timeout", "error_limit"), "error"),
+    "insufficient_system_resource": "error",
 }
 
-
-def finish_reason_of(word: str | None) -> FinishReason:
-    """Ours for a provider's own word."""
-    return _FINISH_REASONS.get((word or "").lower(), "unknown")
+# Google's, when it is asked for numbers. The greater ones mean different things in its two APIs.
+_FINISH_NUMBERS: dict[int, FinishReason] = {1: "stop", 2: "length", 3: "content_filter", 4: "content_filter"}
 
 
-def _no_none(given: object) -> object:
+def finish_reason_of(word: object) -> FinishReason:
+    """Ours for a provider's own word, or number."""
+    if isinstance(word, int):
+        return _FINISH_NUMBERS.get(word, "unknown")
+    return _FINISH_REASONS.get(word.lower(), "unknown") if isinstance(word, str) else "unknown"
+
+
+def _text(given: object) -> object:
     # Providers send null for the text of an answer that only calls tools.
-    return "" if given is None else given
+    return "" if given is None else _mended(given) if isinstance(given, str) else given
+
+
+def _mended(text: str) -> str:
+    """`text` with the halves of a character ("surrogates") joined that came in different pieces, or replaced."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _usage(given: object) -> object:
-    return Usage.of(given) if isinstance(given, dict) else given
+    return Usage.of(given) if isinstance(given, Mapping) else given
 
 
 def _reasoning(given: object) -> object:
@@ -57,7 +77,7 @@ def _reasoning(given: object) -> object:
 class LLMResponse(Value):
     """What a model answered."""
 
-    content: Annotated[str, BeforeValidator(_no_none)]
+    content: Annotated[str, BeforeValidator(_text)]
     """The text; empty, never None, where the model only called tools."""
     provider: str = ""
     model: str | None = None
@@ -101,7 +121,10 @@ class LLMResponse(Value):
 
 @value
 class ToolCallFragment(Value):
-    """A piece of a tool call. Pieces of one call share the index; the id and the name come with the first."""
+    """A piece of a tool call. Pieces of one call share the index; the id and the name come with the first.
+
+    See `CallsInOrder` for providers that have other customs.
+    """
 
     index: int = 0
     id: str | None = None
@@ -117,16 +140,6 @@ class ToolCallFragment(Value):
         """A whole call as one piece."""
         arguments = json.dumps(call.arguments) if call.invalid_arguments is None else call.invalid_arguments
         return cls(index=index, id=call.id, name=call.name, arguments=arguments, payload=call.payload, server=server)
-
-    def __add__(self, other: ToolCallFragment) -> ToolCallFragment:
-        return ToolCallFragment(
-            index=self.index,
-            id=self.id or other.id,
-            name=self.name or other.name,
-            arguments=self.arguments + other.arguments,
-            payload=_merged(self.payload, other.payload),
-            server=self.server or other.server,
-        )
 
     def to_call(self) -> ToolCall:
         """The whole call, once all its pieces are added up."""
@@ -149,15 +162,19 @@ def parse_tool_call(
     if not arguments or not arguments.strip():
         return call
     try:
-        parsed = json.loads(arguments)
-    except ValueError:
+        parsed = json.loads(arguments, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
         parsed = None
-        call.invalid_arguments = arguments
+    # Some models write null for no arguments.
     if isinstance(parsed, dict):
         call.arguments = parsed
-    elif parsed is not None:
+    elif arguments.strip() != "null":
         call.invalid_arguments = arguments
     return call
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON, and could not be sent back")
 
 
 @value
@@ -189,7 +206,7 @@ class LLMChunk(Value):
         server_calls = [fragment.to_call() for fragment in self.tool_calls if fragment.server]
         reasoning = None
         if self.reasoning or self.reasoning_payload:
-            reasoning = Reasoning(text=self.reasoning, provider=self.provider, payload=self.reasoning_payload)
+            reasoning = Reasoning(text=_mended(self.reasoning), provider=self.provider, payload=self.reasoning_payload)
         return LLMResponse(
             content=self.text,
             provider=self.provider,
@@ -206,23 +223,56 @@ class LLMChunk(Value):
         )
 
 
+class CallsInOrder:
+    """Tell which call each piece belongs to; pieces come in the order they were sent, calls are numbered from 0."""
+
+    def __init__(self) -> None:
+        self._opened: list[ToolCallFragment] = []
+
+    def place(self, fragment: ToolCallFragment) -> int:
+        """The number of the call that `fragment` is a piece of."""
+        same_index = [number for number, call in enumerate(self._opened) if call.index == fragment.index]
+        number = next((number for number in same_index if fragment.id and self._opened[number].id == fragment.id), None)
+        if number is None and same_index and _continues(self._opened[same_index[-1]], fragment):
+            number = same_index[-1]
+        if number is None:
+            number = len(self._opened)
+            self._opened.append(ToolCallFragment(index=fragment.index))
+        call = self._opened[number]
+        call.id, call.name = call.id or fragment.id, call.name or fragment.name
+        return number
+
+
+def _continues(call: ToolCallFragment, fragment: ToolCallFragment) -> bool:
+    """Whether `fragment` can be a further piece of `call`, the last one of its index, and does not begin another.
+
+    Some providers give several calls one index and tell them apart by id, or by name alone; some repeat both in every
+    piece; some send the id late.
+    """
+    if not fragment.id and not fragment.name:
+        return True
+    if not call.id and not call.name:
+        return False  # the end of a call whose beginning is not here
+    if fragment.id and (call.id or not call.name):
+        return False
+    return not (fragment.name and call.name and fragment.name != call.name)
+
+
 def merge_chunks(chunks: Iterable[LLMChunk]) -> LLMChunk:
     """The piece that `chunks` make, in one pass (adding them one by one would copy the text each time)."""
     texts: list[str] = []
     thoughts: list[str] = []
-    calls: dict[tuple[int, str | None], ToolCallFragment] = {}
-    latest: dict[int, tuple[int, str | None]] = {}
+    order = CallsInOrder()
+    calls: list[list[ToolCallFragment]] = []
     merged = LLMChunk()
     for chunk in chunks:
         texts.append(chunk.text)
         thoughts.append(chunk.reasoning)
         for fragment in chunk.tool_calls:
-            # Some providers give several calls one index and tell them apart by id alone: a new id opens a new call.
-            key = latest.get(fragment.index, (fragment.index, fragment.id))
-            if fragment.id is not None and key[1] is not None and fragment.id != key[1]:
-                key = (fragment.index, fragment.id)
-            latest[fragment.index] = key
-            calls[key] = calls[key] + fragment if key in calls else fragment
+            number = order.place(fragment)
+            if number == len(calls):
+                calls.append([])
+            calls[number].append(fragment)
         merged.reasoning_payload = _merged(merged.reasoning_payload, chunk.reasoning_payload)
         if chunk.usage is not None:
             merged.usage = chunk.usage if merged.usage is None else merged.usage.updated(chunk.usage)
@@ -232,11 +282,24 @@ def merge_chunks(chunks: Iterable[LLMChunk]) -> LLMChunk:
         merged.request_id = chunk.request_id or merged.request_id
         merged.latency = merged.latency if chunk.latency is None else chunk.latency
         merged.cost = merged.cost if chunk.cost is None else chunk.cost
-        merged.metadata = {**merged.metadata, **{key: told for key, told in chunk.metadata.items() if told is not None}}
+        told = {key: told for key, told in chunk.metadata.items() if told is not None or key not in merged.metadata}
+        merged.metadata = {**merged.metadata, **told}
     merged.text = "".join(texts)
     merged.reasoning = "".join(thoughts)
-    merged.tool_calls = list(calls.values())
+    merged.tool_calls = [_joined(pieces) for pieces in calls]
     return merged
+
+
+def _joined(pieces: Sequence[ToolCallFragment]) -> ToolCallFragment:
+    """The piece of a call that `pieces` of it make."""
+    return ToolCallFragment(
+        index=pieces[0].index,
+        id=next((piece.id for piece in pieces if piece.id), None),
+        name=next((piece.name for piece in pieces if piece.name), None),
+        arguments="".join(piece.arguments for piece in pieces),
+        payload=reduce(_merged, (piece.payload for piece in pieces)),
+        server=any(piece.server for piece in pieces),
+    )
 
 
 def _merged(one: dict[str, Any] | None, other: dict[str, Any] | None) -> dict[str, Any] | None:
