@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping, Sequence
-from contextlib import aclosing, closing
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import asdict
 from math import ceil
 from operator import itemgetter
@@ -266,11 +266,9 @@ class ChatHomeostasis(BaseChatModel):
                 provider = self._asked()
                 request = self._request(provider, messages, stop, kwargs)
                 pieces = self._pieces(provider, request)
-                # Generators, both: an abandoned stream is closed at once, not when the garbage is collected.
-                with closing(cast("Generator[LLMChunk]", stream_chunks(provider, request))) as chunks:
-                    for chunk in chunks:
-                        for message in pieces.add(chunk):
-                            yield ChatGenerationChunk(message=message)
+                for chunk in stream_chunks(provider, request):
+                    for message in pieces.add(chunk):
+                        yield ChatGenerationChunk(message=message)
                 for message in pieces.end():
                     yield ChatGenerationChunk(message=message)
             except LLMError as error:
@@ -296,6 +294,7 @@ class ChatHomeostasis(BaseChatModel):
                 provider = await self._aasked()
                 request = self._request(provider, messages, stop, kwargs)
                 pieces = self._pieces(provider, request)
+                # A stream that is abandoned is closed at once, not some time later by the event loop.
                 async with aclosing(cast("AsyncGenerator[LLMChunk]", astream_chunks(provider, request))) as chunks:
                     async for chunk in chunks:
                         for message in pieces.add(chunk):

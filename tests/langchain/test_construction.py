@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from threading import Barrier, BrokenBarrierError, Thread, current_thread
+from typing import Any, ClassVar
 
 import pytest
 from langchain_core.exceptions import ModelAuthenticationError, ModelInvalidRequestError
@@ -32,10 +34,12 @@ class Keyed(LLMProviderInterface):
 
     base_url = "https://keyed.example"
     made = 0
+    made_in: ClassVar[list[Thread]] = []
 
     def __init__(self, api_key: str | None = None, **options: Any) -> None:
         super().__init__(api_key, **options)
         type(self).made += 1
+        self.made_in.append(current_thread())
 
     @property
     def name(self) -> str:
@@ -64,6 +68,7 @@ class OtherKeyed(Keyed):
 @pytest.fixture(autouse=True)
 def _known_by_name(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(Keyed, "made", 0)
+    monkeypatch.setattr(Keyed, "made_in", [])
     ProviderFactory.register("keyed", Keyed)
     ProviderFactory.register("other_keyed", OtherKeyed)
     yield
@@ -235,6 +240,28 @@ def test_the_provider_is_made_at_the_first_call_and_then_kept() -> None:
     model.invoke("hi")
 
     assert Keyed.made == 1
+
+
+async def test_the_event_loop_does_not_wait_while_the_provider_is_made() -> None:
+    await ChatHomeostasis(model="keyed:m", api_key="k").ainvoke("hi")
+
+    assert Keyed.made_in[0] is not current_thread()
+
+
+def test_calls_at_once_share_one_provider() -> None:
+    both_inside = Barrier(2)
+
+    class Meeting(Keyed):
+        def __init__(self, api_key: str | None = None) -> None:
+            super().__init__(api_key)
+            with contextlib.suppress(BrokenBarrierError):
+                both_inside.wait(0.2)
+
+    ProviderFactory.register("keyed", Meeting, replace=True)
+
+    ChatHomeostasis(model="keyed:m", api_key="k").batch(["hi", "ho"])
+
+    assert Meeting.made == 1
 
 
 def test_a_base_url_reaches_the_provider() -> None:

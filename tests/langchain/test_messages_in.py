@@ -221,6 +221,14 @@ def test_anthropics_tool_use_block_is_the_call_that_tool_calls_also_names() -> N
     assert [(call.id, call.arguments) for call in message.tool_calls] == [("c1", {"a": 1}), ("c2", {"a": 2})]
 
 
+def test_a_call_that_streamed_in_is_read_from_tool_calls_where_the_block_has_only_its_beginning() -> None:
+    begun: list[Any] = [{"type": "tool_use", "id": "c1", "name": "add", "input": {}, "partial_json": '{"a": 1}'}]
+
+    [message] = sent(AIMessage(begun, tool_calls=[{"name": "add", "args": {"a": 1}, "id": "c1"}]))
+
+    assert [call.arguments for call in message.tool_calls] == [{"a": 1}]
+
+
 def test_a_call_that_could_not_be_read_goes_back_as_the_model_wrote_it() -> None:
     written = AIMessage("", invalid_tool_calls=[{"name": "add", "args": '{"a": 1', "id": "c1", "error": None}])
 

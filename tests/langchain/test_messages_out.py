@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.messages.ai import UsageMetadata
 
 from homeostasis_llm import ChatHomeostasis, LLMChunk, LLMResponse, Reasoning, ToolCall, ToolCallFragment, Usage
@@ -340,6 +340,16 @@ def test_a_stream_that_is_abandoned_is_closed_at_once() -> None:
 
     next(pieces)
     pieces.close()  # type: ignore[attr-defined]  # a generator, though typed as an iterator
+
+    assert provider.closed == 1
+
+
+async def test_an_async_stream_that_is_abandoned_is_closed_at_once() -> None:
+    provider = Streaming("a", "b", "c")
+    pieces: Any = ChatHomeostasis(provider=provider)._astream([HumanMessage("hi")])
+
+    await anext(pieces)
+    await pieces.aclose()
 
     assert provider.closed == 1
 
