@@ -66,15 +66,16 @@ def load(name: str, claims: Sequence[EntryPoint]) -> ProviderMaker:
     raise failure
 
 
-def make(name: str, claims: Sequence[EntryPoint], key: str, options: Mapping[str, Any]) -> LLMProviderInterface:
-    """The provider of the one plugin of that name. Raises `BrokenPluginError`, and what `made_by` raises."""
-    maker = load(name, claims)
+def make(
+    name: str, entry_point: EntryPoint, maker: ProviderMaker, key: str, options: Mapping[str, Any]
+) -> LLMProviderInterface:
+    """The provider of a plugin that `load` has loaded. Raises `BrokenPluginError`, and what `made_by` raises."""
     try:
         return made_by(maker, name, key, options)
     except LLMError:
         raise
     except Exception as error:  # noqa: BLE001  # as in load
-        failure = _broken(name, claims[0], "cannot make its provider", error)
+        failure = _broken(name, entry_point, "cannot make its provider", error)
     raise failure
 
 

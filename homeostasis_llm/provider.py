@@ -7,15 +7,15 @@ LangChain chat model come from them; a provider that can do better overrides `co
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import copy
-import re
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from pydantic import SecretStr
 
+from ._value import check_key
 from .errors import InvalidRequestError
 from .redaction import remember
 from .request import LLMRequest
@@ -23,9 +23,6 @@ from .response import LLMChunk, LLMResponse, ToolCallFragment
 
 if TYPE_CHECKING:
     from .langchain import ChatHomeostasis
-
-# White space and control characters: they would end an HTTP header, or were pasted along.
-_UNSENDABLE = re.compile(r"[\s\x00-\x1f\x7f]")
 
 
 class LLMProviderInterface(ABC):
@@ -35,12 +32,15 @@ class LLMProviderInterface(ABC):
     this one: assigning `self.api_key` is enough, and keeps the key out of `repr`, `vars` and tracebacks.
     """
 
+    needs_key: ClassVar[bool] = True
+    """Whether the provider has any use for a key; where it has none, none is looked for."""
+
     def __init__(self, api_key: str | SecretStr | None = None, **options: Any) -> None:
         """`options` set attributes that the class declares; another name raises `InvalidRequestError`."""
         self.api_key = api_key
         for option, given in options.items():
             # A mistyped base_url must not send the key to the default host.
-            if option.startswith("_") or not hasattr(type(self), option):
+            if option.startswith("_") or not _is_option(type(self), option):
                 raise InvalidRequestError(f"{type(self).__name__}: has no option {option!r}")
             setattr(self, option, given)
 
@@ -62,10 +62,7 @@ class LLMProviderInterface(ABC):
     def api_key(self, key: str | SecretStr | None) -> None:
         secret = key if isinstance(key, SecretStr) else SecretStr(key or "")
         remember(secret.get_secret_value())
-        if _UNSENDABLE.search(secret.get_secret_value()):
-            raise InvalidRequestError(
-                "api_key: contains a line break, a space or another character that no key has; copy it again"
-            )
+        check_key(secret.get_secret_value())
         self.__dict__["_api_key"] = secret
 
     @property
@@ -101,14 +98,14 @@ class LLMProviderInterface(ABC):
     async def acomplete_stream(self, request: LLMRequest) -> AsyncIterator[LLMChunk | str]:
         """`complete_stream` for async callers; by default pulled in a thread."""
         chunks = iter(self.complete_stream(request))
+        end = object()  # None may be an author's mistake, which must not pass for the end
         try:
-            while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
-                yield chunk
+            while (chunk := await asyncio.to_thread(next, chunks, end)) is not end:
+                yield chunk  # type: ignore[misc]  # all but `end` is the iterator's
         finally:
-            if hasattr(chunks, "close"):
-                # An abandoned generator may still be running `next` in its thread; it ends by itself then.
-                with contextlib.suppress(ValueError):
-                    chunks.close()
+            # A generator whose `next` still runs in its thread cannot be closed; it is when that thread lets go of it.
+            if hasattr(chunks, "close") and not getattr(chunks, "gi_running", False):
+                chunks.close()
 
     def close(self) -> None:  # noqa: B027  # a provider may have nothing to give back
         """Give back connections and memory. The provider stays usable: what it needs is made again."""
@@ -146,6 +143,15 @@ class LLMProviderInterface(ABC):
         return f"{type(self).__name__}(name={self.name!r}, default_model={self.default_model!r})"
 
 
+def _is_option(kind: type[LLMProviderInterface], name: str) -> bool:
+    """Whether `kind` declares an attribute of that name that may be set."""
+    declared = inspect.getattr_static(kind, name, _ABSENT)
+    read_only = isinstance(declared, property) and declared.fset is None
+    return declared is not _ABSENT and not read_only and not inspect.isroutine(declared)
+
+
+_ABSENT = object()
+
 P = TypeVar("P", bound=LLMProviderInterface)
 
 
@@ -180,6 +186,10 @@ async def astream_chunks(provider: LLMProviderInterface, request: LLMRequest) ->
 
 def _signed(piece: LLMChunk | str, provider: LLMProviderInterface) -> LLMChunk:
     chunk = LLMChunk(text=piece) if isinstance(piece, str) else piece
+    if not isinstance(chunk, LLMChunk):
+        raise TypeError(
+            f"{type(provider).__name__} streamed a {type(chunk).__name__}, which is neither str nor LLMChunk"
+        )
     chunk.provider = chunk.provider or provider.name
     return chunk
 

@@ -67,9 +67,10 @@ class ProviderFactory:
         with cls._lock:
             registered = cls._registered.get(known)
         if registered is not None:
-            return made_by(registered[1], registered[0], _key_if_any(known, api_key), options)
+            return made_by(registered[1], registered[0], _key_if_any(known, api_key, registered[1]), options)
         if claims := find_plugins().get(known):
-            return make(known, claims, _key_if_any(known, api_key), options)
+            maker = load(known, claims)
+            return make(known, claims[0], maker, _key_if_any(known, api_key, maker), options)
         return _litellm_provider(name, known, api_key, options)
 
     @classmethod
@@ -191,10 +192,12 @@ def _plain(key: str | SecretStr) -> str:
     return key.get_secret_value() if isinstance(key, SecretStr) else key
 
 
-def _key_if_any(known: str, api_key: str | SecretStr | None) -> str:
+def _key_if_any(known: str, api_key: str | SecretStr | None, maker: ProviderMaker) -> str:
     """The key for a provider of somebody else's: a plain `str`, which is what their constructors expect."""
     if api_key is not None:
         return _plain(api_key)
+    if not getattr(maker, "needs_key", True):
+        return ""
     found = key_status([known])[known].found
     return "" if found is None else _plain(found.secret)
 

@@ -40,6 +40,9 @@ _NO_KEY = "no-key"
 _LISTING = 30.0
 """Seconds for a list of models: it is short, and comes at once."""
 
+_REST_OF_THE_PATH = {"cohere_chat": "/chat", "gemini": "/v1beta", "huggingface": "/chat/completions"}
+"""What litellm 1.106.2 adds to its own base URL for a provider, and leaves out where it is given another."""
+
 
 class LiteLLMProvider(LLMProviderInterface):
     """One of litellm's providers. Constructing it asks nobody; litellm is imported at the first call.
@@ -70,6 +73,9 @@ class LiteLLMProvider(LLMProviderInterface):
         self._headers = dict(headers or {})
         self._timeout = _overlaid(DEFAULT_TIMEOUT, timeout)
         url = base_url if base_url is not None else base_url_from_environment(name, self._facts)
+        if url is None and self._facts is not None and self._facts.local:
+            # For some of these litellm has no address, and would send the request, key and all, to OpenAI.
+            url = self._facts.base_url
         self._base_url = None if url is None else _checked_url(url)
         self._api_version = api_version
         self._clients: Clients | None = None
@@ -236,7 +242,7 @@ class LiteLLMProvider(LLMProviderInterface):
         connection: dict[str, Any] = {
             "custom_llm_provider": self._litellm_name,
             "api_key": self._key_to_send(),
-            "api_base": self._base_url,
+            "api_base": self._litellm_url(),
             "api_version": self._api_version,
             "timeout": exchange.httpx_timeout(),
             # litellm's gateway for MCP servers; it would import a package that litellm does not declare, at each tool.
@@ -244,6 +250,14 @@ class LiteLLMProvider(LLMProviderInterface):
             "extra_headers": self._headers or None,
         }
         return {name: given for name, given in connection.items() if given is not None}
+
+    def _litellm_url(self) -> str | None:
+        """The base URL as litellm's route to this provider wants it: some want the rest of the path with it."""
+        rest = _REST_OF_THE_PATH.get(self._litellm_name, "")
+        if self._base_url is None or self._base_url.endswith(rest):
+            return self._base_url
+        # Any version of Google's API will do, where the base URL names one.
+        return self._base_url if rest == "/v1beta" and "/v1" in self._base_url else self._base_url + rest
 
     def _key_to_send(self) -> str | None:
         if key := str(self.api_key):

@@ -10,6 +10,7 @@ import pytest
 
 from homeostasis_llm import (
     AudioPart,
+    AuthenticationError,
     FilePart,
     ImagePart,
     InvalidRequestError,
@@ -22,6 +23,7 @@ from homeostasis_llm import (
     Tool,
     ToolCall,
 )
+from homeostasis_llm.litellm_bridge.exchange import DEFAULT_TIMEOUT, Exchange
 from homeostasis_llm.litellm_bridge.provider import LiteLLMProvider
 
 from ..loopback import Loopback
@@ -245,3 +247,33 @@ def test_answers_share_a_connection(openai: LLMProviderInterface, loopback: Loop
 
     assert len(loopback.requests) == 3
     assert loopback.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "below", "path"),
+    [
+        ("cohere", "/v2", "/v2/chat"),
+        ("gemini", "", "/v1beta/models/some-model:generateContent"),
+        ("gemini", "/v1alpha", "/v1alpha/models/some-model:generateContent"),
+        ("anthropic", "", "/v1/messages"),
+        ("mistral", "/v1", "/v1/chat/completions"),
+        ("lm_studio", "/v1", "/v1/chat/completions"),
+    ],
+)
+def test_a_base_url_means_the_same_for_every_provider(name: str, below: str, path: str, loopback: Loopback) -> None:
+    loopback.always(status=401, json={"error": {"message": "No."}})
+
+    with pytest.raises(AuthenticationError):
+        LiteLLMProvider(name, KEY, base_url=loopback.url + below).complete(ask())
+
+    assert loopback.requests[0].path == path
+
+
+def test_a_server_on_ones_own_machine_is_never_taken_for_openai(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("LM_STUDIO_API_BASE", "HOMEOSTASIS_LM_STUDIO_BASE_URL"):
+        monkeypatch.delenv(variable, raising=False)
+
+    # Not asked over a socket: the developer may have such a server running at that very port.
+    connection = LiteLLMProvider("lm_studio", KEY)._connection(Exchange(DEFAULT_TIMEOUT))
+
+    assert "localhost" in connection["api_base"] or "127.0.0.1" in connection["api_base"]
