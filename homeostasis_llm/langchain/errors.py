@@ -44,8 +44,7 @@ class _OfBoth(ours.LLMError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The class is made when it is needed, so a pickle can only name the one of ours it is made of.
-        facts = {**vars(self), "__cause__": self.__cause__}
-        return _made_again, (type(self).__bases__[1], self.args), facts
+        return _made_again, (type(self).__bases__[1],), self.__getstate__()
 
 
 _made: dict[type[ours.LLMError], type[_OfBoth]] = {}
@@ -68,18 +67,16 @@ def as_langchain_error(error: ours.LLMError) -> ours.LLMError:
     """
     if isinstance(error, _OfBoth):
         return error
-    made = _made_again(type(error), error.args)
-    made.__setstate__(vars(error))
+    made = _made_again(type(error))
+    made.__setstate__({**vars(error), "args": error.args})
     behind = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return made if behind is None else made.with_cause(behind)
 
 
-def _made_again(kind: type[ours.LLMError], args: tuple[Any, ...]) -> _OfBoth:
-    made_of_both = langchain_class(kind)
+def _made_again(kind: type[ours.LLMError]) -> _OfBoth:
     # A provider author's class may want arguments of its own; the facts are there already and need no constructor.
-    made = made_of_both.__new__(made_of_both)
-    made.args = args
-    return made
+    made_of_both = langchain_class(kind)
+    return made_of_both.__new__(made_of_both)
 
 
 def saying_both(call: Callable[P, R]) -> Callable[P, R]:

@@ -18,7 +18,7 @@ from langchain_core.messages.tool import (
 )
 
 from ..messages import ToolCall
-from ..response import LLMChunk, LLMResponse, ToolCallFragment, merge_chunks
+from ..response import CallsInOrder, LLMChunk, LLMResponse, ToolCallFragment, merge_chunks
 from ..usage import Usage
 
 DIALECT = "homeostasis"
@@ -64,8 +64,9 @@ class MessagePieces:
         self._seen: list[LLMChunk] = []
         self._id: str | None = None
         self._indices: dict[object, int] = {}
-        self._open: dict[int, tuple[int, str | None]] = {}
-        self._told: set[tuple[object, str]] = set()
+        self._order = CallsInOrder()
+        self._told: set[tuple[int, str]] = set()
+        self._by_server: set[int] = set()
         self._server_calls: list[ToolCallFragment] = []
 
     def add(self, chunk: LLMChunk) -> Iterator[AIMessageChunk]:
@@ -79,14 +80,16 @@ class MessagePieces:
             self._blocks = True
             index = self._index("reasoning")
             yield self._piece([{"type": "reasoning", "reasoning": chunk.reasoning, "index": index}])
-        self._server_calls.extend(fragment for fragment in chunk.tool_calls if fragment.server)
+        placed = [(self._order.place(fragment), fragment) for fragment in chunk.tool_calls]
+        self._by_server.update(number for number, fragment in placed if fragment.server)
+        self._server_calls.extend(fragment for number, fragment in placed if number in self._by_server)
         if chunk.text:
             yield from self._finished_server_calls()
             index = self._index("text")
             block: dict[Any, Any] = {"type": "text", "text": chunk.text, "index": index}
             yield self._piece([block] if self._blocks else chunk.text)
-        if fragments := [self._fragment(fragment) for fragment in chunk.tool_calls if not fragment.server]:
-            yield self._piece([] if self._blocks else "", tool_call_chunks=fragments)
+        if ours := [self._call(number, fragment) for number, fragment in placed if number not in self._by_server]:
+            yield self._piece([] if self._blocks else "", tool_call_chunks=ours)
 
     def so_far(self) -> LLMResponse | None:
         """What the pieces say until now; None where they say nothing."""
@@ -96,13 +99,13 @@ class MessagePieces:
         """What is only known now: the usage and all other facts of the whole answer, told once."""
         yield from self._finished_server_calls()
         whole = merge_chunks(self._seen)
-        if unnumbered := [fragment for fragment in whole.tool_calls if not fragment.server and not fragment.id]:
-            for fragment in unnumbered:
-                fragment.id = f"call_{uuid.uuid4().hex[:24]}"
-            numbers = [
-                tool_call_chunk(id=fragment.id, index=self._index((fragment.index, None))) for fragment in unnumbered
-            ]
-            yield self._piece([] if self._blocks else "", tool_call_chunks=numbers)
+        told_late = []
+        for number, call in enumerate(whole.tool_calls):
+            if not call.server and not call.id:
+                call.id = f"call_{uuid.uuid4().hex[:24]}"
+                told_late.append(tool_call_chunk(id=call.id, index=self._index(number)))
+        if told_late:
+            yield self._piece([] if self._blocks else "", tool_call_chunks=told_late)
         response = whole.to_response()
         yield AIMessageChunk(
             content=[] if self._blocks else "",
@@ -122,24 +125,19 @@ class MessagePieces:
         """The place of `part` in the message, in the order in which the parts began."""
         return self._indices.setdefault(part, len(self._indices))
 
-    def _fragment(self, fragment: ToolCallFragment) -> ToolCallChunk:
-        # A new id opens a new call, also where the provider gives all calls one index: see `merge_chunks`.
-        key = self._open.get(fragment.index, (fragment.index, fragment.id))
-        if fragment.id is not None and key[1] is not None and fragment.id != key[1]:
-            key = (fragment.index, fragment.id)
-        self._open[fragment.index] = key
+    def _call(self, number: int, fragment: ToolCallFragment) -> ToolCallChunk:
         return tool_call_chunk(
-            name=self._once(key, "name", fragment.name),
+            name=self._once(number, "name", fragment.name),
             args=fragment.arguments,
-            id=self._once(key, "id", fragment.id),
-            index=self._index(key),
+            id=self._once(number, "id", fragment.id),
+            index=self._index(number),
         )
 
-    def _once(self, key: object, fact: str, told: str | None) -> str | None:
+    def _once(self, number: int, fact: str, told: str | None) -> str | None:
         """`told`, the first time: LangChain glues a name that is told twice to itself."""
-        if not told or (key, fact) in self._told:
+        if not told or (number, fact) in self._told:
             return None
-        self._told.add((key, fact))
+        self._told.add((number, fact))
         return told
 
     def _finished_server_calls(self) -> Iterator[AIMessageChunk]:

@@ -198,6 +198,16 @@ def test_an_authors_own_error_is_langchains_too() -> None:
     assert (str(twin), twin.litres, twin.retry_after) == ("0.5 l only", 0.5, 0.5)
 
 
+def test_what_somebody_noted_on_an_error_comes_along() -> None:
+    error = ServerError("no tea")
+    error.add_note("asked at five")
+
+    with pytest.raises(ServerError) as caught:
+        ask(error)
+
+    assert caught.value.__notes__ == ["asked at five"]
+
+
 def test_what_lay_behind_comes_along_as_text() -> None:
     class Careless(Scripted):
         def complete(self, request: LLMRequest) -> LLMResponse:

@@ -225,6 +225,17 @@ def test_calls_that_share_an_index_are_told_apart_by_their_ids() -> None:
     ]
 
 
+def test_calls_that_share_an_index_and_have_no_ids_are_told_apart_by_their_names() -> None:
+    pieces = pieces_of(
+        LLMChunk(tool_calls=[ToolCallFragment(index=0, name="add", arguments='{"a": 1}')]),
+        LLMChunk(tool_calls=[ToolCallFragment(index=0, name="sub", arguments='{"a": 2}')]),
+    )
+
+    calls = added_up(iter(pieces)).tool_calls
+    assert [(call["name"], call["args"]) for call in calls] == [("add", {"a": 1}), ("sub", {"a": 2})]
+    assert len({call["id"] for call in calls}) == 2
+
+
 def test_a_call_without_a_number_is_given_one() -> None:
     pieces = pieces_of(
         LLMChunk(tool_calls=[ToolCallFragment(index=0, name="add", arguments='{"a"')]),
