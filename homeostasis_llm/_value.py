@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from itertools import groupby
 from typing import Any, ClassVar, TypeVar, dataclass_transform
@@ -21,6 +22,8 @@ T = TypeVar("T")
 _field_names: set[str] = set()
 
 _CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False, validate_default=False)
+# White space, control and invisible characters, curly quotes: pasted along, or the end of an HTTP header.
+_UNSENDABLE = re.compile(r"[^\x21-\x7e]")
 _LONGEST_INPUT = 60
 """Characters of a refused value that its error repeats."""
 
@@ -116,6 +119,14 @@ def _path(details: Mapping[str, Any]) -> list[str]:
 
 def _step(step: int | str) -> str:
     return f"[{step}]" if isinstance(step, int) else f".{step}"
+
+
+def check_key(key: str) -> None:
+    """Raise `InvalidRequestError` for a key that no HTTP header can carry."""
+    if _UNSENDABLE.search(key):
+        raise InvalidRequestError(
+            "api_key: contains a line break, a space or another character that no key has; copy it again"
+        )
 
 
 def check_json(found: object, owner: str) -> None:

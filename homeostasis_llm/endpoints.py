@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
+from ._value import check_key
 from .error_facts import error_from_answer
 from .errors import InvalidRequestError, InvalidResponseError, LLMConnectionError, LLMTimeoutError
+from .redaction import remember
 from .request import Timeout
 
 if TYPE_CHECKING:
@@ -18,8 +21,8 @@ if TYPE_CHECKING:
 
     from .catalog import ProviderFacts
 
-_DEFAULT_TIMEOUT = Timeout(connect=10.0, total=30.0)
-"""Seconds; a listing is short and comes at once."""
+_CONNECT, _TOTAL = 10.0, 30.0
+"""Seconds, where the caller does not say; a listing is short and comes at once."""
 
 _VERSIONS = {"anthropic": {"anthropic-version": "2023-06-01"}}
 """Headers without which an endpoint refuses any request. Source: Anthropic's API reference, "Versions"."""
@@ -74,15 +77,20 @@ def ask(
     """The body of a good answer to GET. Redirects are not followed: the key would go along. Raises `LLMError`."""
     import httpx
 
-    failure: InvalidRequestError | LLMConnectionError | LLMTimeoutError
+    remember(key)  # before anything can fail that might repeat it
+    check_key(key)
+    failure: InvalidRequestError | InvalidResponseError | LLMConnectionError | LLMTimeoutError
     try:
         answer = send(endpoint, key, headers=headers, timeout=timeout)
     except httpx.TimeoutException as error:
         failure = LLMTimeoutError(f"{endpoint.provider}: no answer from {endpoint.url} in time").with_cause(error)
-    except httpx.UnsupportedProtocol as error:
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
         failure = InvalidRequestError(f"{endpoint.provider}: {endpoint.url} is no web address").with_cause(error)
     except httpx.TransportError as error:
         failure = LLMConnectionError(f"{endpoint.provider}: no connection to {endpoint.url}: {error}").with_cause(error)
+    except httpx.DecodingError as error:
+        failure = InvalidResponseError(f"{endpoint.provider}: the answer of {endpoint.url} cannot be unpacked")
+        failure.with_cause(error)
     else:
         if answer.is_success:
             return answer.content
@@ -94,14 +102,27 @@ def ask(
 def send(
     endpoint: Endpoint, key: str, *, headers: Mapping[str, str] | None = None, timeout: Timeout | None = None
 ) -> httpx.Response:
-    """The answer to GET, whatever its status. Raises httpx's own `TransportError`s."""
+    """The answer to GET, whatever its status. Raises httpx's own errors."""
     import httpx
 
-    waits = timeout or _DEFAULT_TIMEOUT
-    with httpx.Client(timeout=httpx.Timeout(waits.total, connect=waits.connect), follow_redirects=False) as client:
-        return client.get(
-            endpoint.url, params=endpoint.params(key) or None, headers={**endpoint.headers(key), **(headers or {})}
-        )
+    waits = timeout or Timeout()
+    total = waits.total or _TOTAL
+    wait = httpx.Timeout(min(total, waits.first_byte or total), connect=min(total, waits.connect or _CONNECT))
+    question: Any = {
+        "params": endpoint.params(key) or None,
+        "headers": {**endpoint.headers(key), **(headers or {})},
+    }
+    deadline = time.monotonic() + total
+    with (
+        httpx.Client(timeout=wait, follow_redirects=False) as client,
+        client.stream("GET", endpoint.url, **question) as answer,
+    ):
+        pieces = []
+        for piece in answer.iter_raw():
+            pieces.append(piece)
+            if time.monotonic() > deadline:  # httpx bounds each wait, not their sum
+                raise httpx.ReadTimeout("the answer came too slowly", request=answer.request)
+        return httpx.Response(answer.status_code, headers=answer.headers, content=b"".join(pieces))
 
 
 def read_models(body: bytes, provider: str) -> list[str]:

@@ -17,8 +17,8 @@ from .usage import Usage
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "error", "unknown"]
 """Why an answer ended. Words of a provider that mean none of these are `unknown`."""
 
-# The providers' own words, in lower case. Sources: their API references, as for the counts in usage.py. Unknown stay the
-# words of answers that have not ended (in_progress, pause_turn) and those that say nothing (other, incomplete).
+# The providers' own words, in lower case. Sources: their API references, as for the counts in usage.py. Unknown stay
+# the words of answers that have not ended (in_progress, pause_turn) and those that say nothing (other, incomplete).
 _FINISH_REASONS: dict[str, FinishReason] = {
     **{word: word for word in get_args(FinishReason)},
     **dict.fromkeys(("end_turn", "stop_sequence", "complete", "completed", "end", "done", "finish"), "stop"),
