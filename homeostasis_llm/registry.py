@@ -39,6 +39,8 @@ class ProviderEntry:
     """None where only the provider itself could tell."""
     facts: ProviderFacts | None = None
     """The catalog's row of that name, also where something else has taken its place."""
+    needs_key: bool | None = None
+    """Whether it is of use only with a key; None where that is not known without asking or loading anybody."""
     problem: str | None = None
     """Why it cannot be used, as far as that was looked into."""
 
@@ -245,24 +247,36 @@ def _entry(
 ) -> ProviderEntry | None:
     facts = facts_of(known)
     if registered is not None:
-        shown = registered[0] if facts is None else known
-        model = _default_model(registered[1])
-        return ProviderEntry(name=shown, source="registered", default_model=model, facts=facts)
+        shown, maker = registered[0] if facts is None else known, registered[1]
+        return ProviderEntry(
+            name=shown,
+            source="registered",
+            default_model=_default_model(maker),
+            facts=facts,
+            needs_key=_needs_key(maker),
+        )
     if claims:
-        maker, problem = None, None
+        loaded, problem = None, None
         try:
-            maker = load(known, claims) if load_plugin or len(claims) > 1 else None
+            loaded = load(known, claims) if load_plugin or len(claims) > 1 else None
         except BrokenPluginError as error:
             problem = error.message
         return ProviderEntry(
             name=claims[0].name.lower() if facts is None else known,
             source=f"plugin {' and '.join(map(distribution, claims))}",
-            default_model=_default_model(maker),
+            default_model=_default_model(loaded),
             facts=facts,
+            needs_key=_needs_key(loaded),
             problem=problem,
         )
     if facts is not None:
-        return ProviderEntry(name=known, source="catalog", default_model=facts.default_model, facts=facts)
+        return ProviderEntry(
+            name=known,
+            source="catalog",
+            default_model=facts.default_model,
+            facts=facts,
+            needs_key=facts.needs_key,
+        )
     spelling = _litellm_spellings().get(known)
     return None if spelling is None else ProviderEntry(name=spelling, source="litellm")
 
@@ -271,3 +285,9 @@ def _default_model(maker: ProviderMaker | None) -> str | None:
     """Where the class has it as a plain attribute; a property would want an instance, and so a key."""
     model = getattr(maker, "default_model", None)
     return model if isinstance(model, str) else None
+
+
+def _needs_key(maker: ProviderMaker | None) -> bool | None:
+    """As its class says; a function may make anything."""
+    needs = getattr(maker, "needs_key", None)
+    return needs if isinstance(needs, bool) else None

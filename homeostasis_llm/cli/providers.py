@@ -58,9 +58,10 @@ def _key(entry: ProviderEntry, key: KeyStatus) -> tuple[str, str]:
     auth = "" if entry.facts is None else entry.facts.auth
     if auth in _CREDENTIALS:
         return UNKNOWN, _CREDENTIALS[auth]
+    if entry.needs_key is False:
+        return "not needed", UNKNOWN
     # HOMEOSTASIS_<NAME>_API_KEY comes first and is the same for all: what tells them apart is the provider's own.
-    variable = (key.variables[1:] or key.variables)[0]
-    return ("no" if entry.facts is None or entry.facts.needs_key else "not needed"), variable
+    return "no", (key.variables[1:] or key.variables)[0]
 
 
 def _facts(entry: ProviderEntry, key: KeyStatus) -> dict[str, object]:
@@ -69,7 +70,7 @@ def _facts(entry: ProviderEntry, key: KeyStatus) -> dict[str, object]:
         "title": None if entry.facts is None else entry.facts.title,
         "source": entry.source,
         "default_model": entry.default_model,
-        "needs_key": None if entry.facts is None else entry.facts.needs_key,
+        "needs_key": entry.needs_key,
         "has_key": key.found is not None,
         "key_source": None if key.found is None else key.found.source,
         "key_looked_for_in": [*key.variables, "keyring"],

@@ -66,7 +66,9 @@ class Scripted(LLMProviderInterface):
 
 
 class Silent(Scripted):
-    """Lists nothing."""
+    """Lists nothing, and wants no key for it."""
+
+    needs_key = False
 
     def get_available_models(self) -> list[str]:
         return []
