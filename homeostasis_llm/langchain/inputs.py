@@ -136,7 +136,8 @@ def _origin(message: AIMessage, *, signed: bool) -> str:
 class _Answer:
     """What an assistant's message says, by kind.
 
-    What the provider's server did on its own (searches, code) is not sent again: its outcome is in the text.
+    What the provider's server did on its own (searches, code, images) is not sent again: an assistant's message of
+    ours has no place for it, and its outcome is in the text.
     """
 
     message: AIMessage

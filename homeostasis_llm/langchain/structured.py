@@ -10,6 +10,7 @@ from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, Py
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
 from langchain_core.utils.function_calling import convert_to_json_schema
 from langchain_core.utils.pydantic import is_basemodel_subclass
+from pydantic import BaseModel
 
 from ..errors import InvalidRequestError
 from .tools import as_tools
@@ -58,6 +59,9 @@ def response_format(schema: Schema, strict: bool | None = None) -> dict[str, Any
         if not schema.keys() & {"function", "parameters", "input_schema", "toolSpec"}:
             # LangChain's own conversion knows objects only; a list or a union is a form too.
             return _json_schema(schema.get("title"), schema if not strict else _converted(schema, strict), strict)
+    if isinstance(schema, type) and issubclass(schema, BaseModel) and not strict:
+        # LangChain's own conversion leaves out where a class refers to itself.
+        return _json_schema(schema.__name__, schema.model_json_schema(), strict)
     converted = _converted(schema, strict)
     return _json_schema(converted.get("title"), converted, strict)
 

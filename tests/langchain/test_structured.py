@@ -118,7 +118,7 @@ def test_by_default_the_provider_is_given_the_schema() -> None:
     [asked] = provider.asked
     assert isinstance(asked.response_format, JSONSchema)
     assert (asked.response_format.name, asked.response_format.strict) == ("Joke", None)
-    assert asked.response_format.schema["required"] == ["setup", "punchline"]
+    assert asked.response_format.schema == SCHEMA
     assert asked.tools is None
 
 
@@ -218,6 +218,22 @@ def test_the_arguments_of_a_function_are_an_object() -> None:
 
     with pytest.raises(InvalidRequestError, match="are an object, not of type 'array'; use json_schema"):
         ChatHomeostasis(provider=Scripted()).with_structured_output(numbers, method="function_calling")
+
+
+class Node(BaseModel):
+    name: str
+    children: list[Node] = []
+
+
+def test_a_class_may_refer_to_itself() -> None:
+    provider = Scripted('{"name": "a", "children": [{"name": "b"}]}')
+
+    tree = ChatHomeostasis(provider=provider).with_structured_output(Node).invoke("?")
+
+    assert tree == Node(name="a", children=[Node(name="b")])
+    form = provider.asked[0].response_format
+    assert isinstance(form, JSONSchema)
+    assert form.schema["$defs"]["Node"]["properties"]["children"]["items"] == {"$ref": "#/$defs/Node"}
 
 
 def test_a_name_that_providers_refuse_is_changed() -> None:
