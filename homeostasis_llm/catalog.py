@@ -40,6 +40,10 @@ class ProviderFacts:
     """GET lists the models there: below `base_url`, or a whole URL."""
     models_public: bool = False
     """Whether that listing may answer without a key, and so proves nothing about one."""
+    key_check_path: str | None = None
+    """GET there tells whether a key is good, better than the listing of models does: written like `models_path`."""
+    refuses_keys_with_400: bool = False
+    """Whether a wrong key is answered with status 400 and no word of an error that would say so."""
     default_model: str | None = None
     """Cheap and good for anything, by the provider's own name for it."""
     local: bool = False

@@ -10,16 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from ._value import check_key
 from .error_facts import error_from_answer
 from .errors import InvalidRequestError, InvalidResponseError, LLMConnectionError, LLMTimeoutError
 from .redaction import remember
-from .request import Timeout
 
 if TYPE_CHECKING:
     import httpx
 
     from .catalog import ProviderFacts
+    from .request import Timeout
 
 _CONNECT, _TOTAL = 10.0, 30.0
 """Seconds, where the caller does not say; a listing is short and comes at once."""
@@ -59,11 +58,19 @@ def base_url_from_environment(name: str, facts: ProviderFacts | None) -> str | N
 
 def models_endpoint(facts: ProviderFacts, base_url: str | None = None) -> Endpoint | None:
     """Where `facts`' provider lists its models; None where it does not, or where asking takes more than a header."""
+    return _endpoint(facts, facts.models_path, base_url)
+
+
+def key_endpoint(facts: ProviderFacts, base_url: str | None = None) -> Endpoint | None:
+    """Where `facts`' provider refuses a wrong key; None where no such place is known."""
+    return _endpoint(facts, facts.key_check_path or (None if facts.models_public else facts.models_path), base_url)
+
+
+def _endpoint(facts: ProviderFacts, path: str | None, base_url: str | None) -> Endpoint | None:
     base = base_url or facts.base_url
-    if not facts.models_path or not base or facts.auth in {"aws", "google"}:
+    if not path or not base or facts.auth in {"aws", "google"}:
         return None
-    # A whole URL leaves the base URL's path aside: the listing stands beside it, not below.
-    path = facts.models_path
+    # A whole URL leaves the base URL's path aside: what it names stands beside it, not below.
     if path.startswith(("https://", "http://")):
         whole = urlsplit(path)
         url = path if base_url is None else urljoin(base_url, f"{whole.path}?{whole.query}".rstrip("?"))
@@ -76,6 +83,8 @@ def ask(
 ) -> bytes:
     """The body of a good answer to GET. Redirects are not followed: the key would go along. Raises `LLMError`."""
     import httpx
+
+    from ._value import check_key
 
     remember(key)  # before anything can fail that might repeat it
     check_key(key)
@@ -105,9 +114,9 @@ def send(
     """The answer to GET, whatever its status. Raises httpx's own errors."""
     import httpx
 
-    waits = timeout or Timeout()
-    total = waits.total or _TOTAL
-    wait = httpx.Timeout(min(total, waits.first_byte or total), connect=min(total, waits.connect or _CONNECT))
+    total = (timeout and timeout.total) or _TOTAL
+    first_byte, connect = (timeout and timeout.first_byte) or total, (timeout and timeout.connect) or _CONNECT
+    wait = httpx.Timeout(min(total, first_byte), connect=min(total, connect))
     question: Any = {
         "params": endpoint.params(key) or None,
         "headers": {**endpoint.headers(key), **(headers or {})},
