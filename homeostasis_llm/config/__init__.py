@@ -1,0 +1,51 @@
+"""What is set, in one TOML file: read it, change it, and say which line of it is wrong."""
+
+from .changes import (
+    Changes,
+    assign,
+    set_active_provider,
+    set_enable_fallback,
+    set_fallback_order,
+    set_openrouter_unified,
+    set_provider_policies,
+    set_provider_settings,
+    set_values,
+)
+from .errors import ConfigError
+from .former_names import DEFAULT_CONFIG, by_former_names
+from .providers import base_url_variable, provider_options
+from .settings import (
+    Level,
+    OpenRouterUnified,
+    ProviderPolicies,
+    ProviderSettings,
+    SecretReference,
+    Settings,
+)
+from .storage import change_settings, config_path, load_settings
+
+__all__ = [
+    "DEFAULT_CONFIG",
+    "Changes",
+    "ConfigError",
+    "Level",
+    "OpenRouterUnified",
+    "ProviderPolicies",
+    "ProviderSettings",
+    "SecretReference",
+    "Settings",
+    "assign",
+    "base_url_variable",
+    "by_former_names",
+    "change_settings",
+    "config_path",
+    "load_settings",
+    "provider_options",
+    "set_active_provider",
+    "set_enable_fallback",
+    "set_fallback_order",
+    "set_openrouter_unified",
+    "set_provider_policies",
+    "set_provider_settings",
+    "set_values",
+]

@@ -1,0 +1,180 @@
+"""Turn the bytes of a settings file into settings, or into all that is wrong with them."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from ..catalog import facts_of
+from ..redaction import remember
+from .lines import line_of
+from .settings import KEY_INSIDE, OpenRouterUnified, ProviderPolicies, ProviderSettings, Settings, Waits
+
+_LONGEST_VALUE = 60
+"""Characters of a refused value that its error repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a file."""
+
+    line: int | None
+    key: str
+    """What is set there, dots between the tables; empty where it is the file itself."""
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.text}" if self.key else self.text
+
+
+def understand(raw: bytes) -> Settings | list[Problem]:
+    """The settings in a file, or its problems, the first line first."""
+    try:
+        text = raw.decode("utf-8-sig")  # Windows' editors put a mark before it
+    except UnicodeDecodeError as error:
+        return [Problem(raw[: error.start].count(b"\n") + 1, "", "is not UTF-8; save it as UTF-8 text")]
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return [_syntax(str(error), text)]
+    try:
+        return Settings.model_validate(document)
+    except ValidationError as error:
+        found = [_problem(details, document, text) for details in error.errors(include_url=False)]
+    return sorted(dict.fromkeys(found), key=lambda problem: problem.line or 0)
+
+
+def _syntax(said: str, text: str) -> Problem:
+    place = re.search(r" \(at line (\d+), column \d+\)$| \(at end of document\)$", said)
+    line = int(place[1]) if place and place[1] else len(text.rstrip("\n").split("\n"))
+    what = said[: place.start()] if place else said
+    hint = "; a text stands in quotes" if what == "Invalid value" and place and place[1] else ""
+    return Problem(line, "", f"is no TOML: {what[:1].lower()}{what[1:]}{hint}")
+
+
+def _problem(details: Mapping[str, Any], document: Mapping[str, Any], text: str) -> Problem:
+    # What is known of the document alone: pydantic also names the branch of a union it was in.
+    path: list[str] = []
+    shown = ""
+    found: Any = document
+    for step in (*details["loc"], *(step for name, step in details.get("ctx", {}).items() if name == "at")):
+        if isinstance(found, Mapping) and step in found:
+            path.append(step)
+            shown += f"{'.' if shown else ''}{_key(step)}"
+            found = found[step]
+        elif isinstance(found, list) and isinstance(step, int):
+            shown += f"[{step}]"
+            found = found[step]
+    return Problem(line_of(text, path), shown, _complaint(details, path, found))
+
+
+def _key(step: str) -> str:
+    return step if re.fullmatch(r"[\w-]+", step, re.ASCII) else json.dumps(step, ensure_ascii=False)
+
+
+_KINDS = {
+    "string_type": "must be a string",
+    "bool_type": "must be true or false",
+    "float_type": "must be a number of seconds",
+    "finite_number": "must be a finite number",
+    "tuple_type": "must be an array",
+    "dict_type": "must be a table",
+    "mapping_type": "must be a table",
+    "model_type": "must be a table",
+    "is_instance_of": "must be a string",
+    "string_too_short": "must not be empty",
+}
+"""What pydantic's kinds of error mean for somebody who writes TOML."""
+
+
+def _complaint(details: Mapping[str, Any], path: Sequence[str], found: object) -> str:
+    kind = details["type"]
+    if kind == "extra_forbidden":
+        return _unknown(path, found)
+    if kind == KEY_INSIDE:
+        return _no_key(path)
+    if kind == "twice":
+        return str(details["msg"])
+    allowed = _KINDS.get(kind)
+    if kind == "float_type" and path[-1] == "timeout":
+        allowed = f"must be a number of seconds, or a table of {', '.join(Waits.model_fields)}"
+    elif kind == "greater_than":
+        allowed = f"must be more than {details['ctx']['gt']:g}"
+    elif kind == "literal_error":
+        allowed = f"must be {details['ctx']['expected'].replace(chr(39), chr(34))}"
+    elif allowed is None:
+        allowed = str(details["msg"])
+    # What somebody took for the name of a file or a command may be the key itself.
+    hidden = any(step == "headers" or step.startswith("api_key") for step in path)
+    return allowed if hidden else f"{allowed}, found {_shown(found)}"
+
+
+def _shown(found: object) -> str:
+    match found:
+        case Mapping():
+            return "a table"
+        case list():
+            return "an array"
+        case str() | bool():
+            shown = json.dumps(found, ensure_ascii=False)
+            return shown if len(shown) <= _LONGEST_VALUE else f'{shown[:_LONGEST_VALUE]}…"'
+    return str(found)
+
+
+_FORMER_NAMES = {
+    "cost_preference": "cost",
+    "latency_preference": "latency",
+    "reliability_preference": "reliability",
+    "openrouter_unified_config": "openrouter_unified",
+    "proxy_to_anthropic": "providers",
+    "proxy_to_openai": "providers",
+    "fallback_model_mapping": "model_map",
+}
+"""What settings were called in the former package's file."""
+
+_KEY_WORDS = re.compile(r"(.*_)?(api_?keys?|keys?|tokens?|secrets?|passwords?|credentials?)")
+
+
+def _unknown(path: Sequence[str], found: object) -> str:
+    *tables, key = path
+    plain = key.lower().replace("-", "_")
+    if _KEY_WORDS.fullmatch(plain):
+        if isinstance(found, str):
+            remember(found)
+        return _no_key(path)
+    taken = sorted(_table(tables).model_fields)
+    former = _FORMER_NAMES.get(plain)
+    close = [former] if former in taken else get_close_matches(plain, taken, n=1)
+    if close:
+        hint = f"did you mean {close[0]}?"
+    elif not tables and facts_of(key) is not None:
+        hint = f"did you mean [providers.{_key(key)}]?"
+    else:
+        hint = f"there may be {', '.join(taken)}"
+    return f"is unknown; {hint}"
+
+
+def _no_key(path: Sequence[str]) -> str:
+    whose = _key(path[1]) if len(path) > 2 and path[0] == "providers" else "PROVIDER"
+    return f"no key belongs in this file; store it with `homeostasis llm set-key {whose}` and delete it here"
+
+
+def _table(tables: Sequence[str]) -> type[BaseModel]:
+    """The model of a table, by its place in the file."""
+    match tables:
+        case []:
+            return Settings
+        case ["provider_policies"]:
+            return ProviderPolicies
+        case ["openrouter_unified"]:
+            return OpenRouterUnified
+        case ["providers", _]:
+            return ProviderSettings
+    return Waits

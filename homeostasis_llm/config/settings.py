@@ -1,0 +1,291 @@
+"""Say what can be set, and what each setting may be."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    create_model,
+)
+from pydantic_core import PydanticCustomError
+
+from ..catalog import canonical_name
+from ..redaction import MASK, redact
+from ..request import Seconds, Timeout
+
+Level = Literal["low", "balanced", "high"]
+
+KEY_INSIDE = "key_inside"
+"""The kind of pydantic's error for a key where none belongs. Its value is not to be shown."""
+
+_SHORTEST_KEY = 20
+"""Characters of what looks like a key, from which on it is taken for one."""
+
+# The headers that the providers of the catalog want their key in, and those that browsers and proxies have theirs in.
+_KEY_HEADERS = frozenset({"api-key", "authorization", "cookie", "proxy-authorization", "x-api-key", "x-goog-api-key"})
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, "Tokens"
+
+
+class _Table(BaseModel):
+    """A table of the file. Unknown keys are refused, and nothing is taken for what it is not: `"30"` is no number."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True, validate_default=False
+    )
+
+
+def _must(what: str) -> PydanticCustomError:
+    return PydanticCustomError("refused", "must {what}", {"what": what})
+
+
+def _key_inside() -> PydanticCustomError:
+    return PydanticCustomError(KEY_INSIDE, "holds a key")
+
+
+def _holds_key(text: str) -> bool:
+    kept = redact(text)
+    # Shorter than any provider's key, and so the name of something: a team called sk-42.
+    return len(text) - len(kept.replace(MASK, "")) >= _SHORTEST_KEY
+
+
+def _name(given: str) -> str:
+    if not given.strip():
+        raise _must("name a provider")
+    return canonical_name(given.strip())
+
+
+def _as_tuple(given: object) -> object:
+    return tuple(given) if isinstance(given, list) else given
+
+
+def _without_repeats(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+NonEmpty = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, AfterValidator(_name)]
+"""A provider's name, in the one spelling that `canonical_name` gives. Nobody need have it: plugins come and go."""
+Names = Annotated[tuple[Name, ...], BeforeValidator(_as_tuple), AfterValidator(_without_repeats)]
+ModelMap = Mapping[NonEmpty, NonEmpty]
+
+
+def _url(given: str) -> str:
+    try:
+        parts = urlsplit(given)
+        good = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port or an IPv6 address that is none
+        good = False
+    if not good or re.search(r"\s", given):
+        raise _must("begin with https:// or http:// and a host")
+    if parts.username is not None or _holds_key(parts.query):
+        raise _key_inside()
+    return given
+
+
+# The table form of a timeout. `Timeout` itself would take "5" and true for numbers.
+Waits: type[BaseModel] = create_model(
+    "Waits", __base__=_Table, **{wait.name: (Seconds | None, None) for wait in fields(Timeout)}
+)  # type: ignore[call-overload]  # its names are known to `Timeout` alone
+
+
+def _waits(given: object) -> object:
+    return Timeout(**Waits.model_validate(given).model_dump()) if isinstance(given, dict) else given
+
+
+def _timeout_form(given: object) -> str:
+    return "table" if isinstance(given, (dict, Timeout)) else "number"
+
+
+SecondsOrTimeout = Annotated[
+    Annotated[Timeout, BeforeValidator(_waits), Tag("table")] | Annotated[Seconds, Tag("number")],
+    Discriminator(_timeout_form),
+]
+
+
+def _header_name(given: str) -> str:
+    if not _HEADER_NAME.fullmatch(given):
+        raise _must("be called as HTTP headers are: letters, digits and -")
+    if given.lower() in _KEY_HEADERS:
+        raise _key_inside()
+    return given
+
+
+def _header_value(given: str) -> str:
+    if not (given.isascii() and given.isprintable()):
+        raise _must("be of printable ASCII characters")
+    if _holds_key(given):
+        raise _key_inside()
+    return given
+
+
+Headers = Mapping[Annotated[str, AfterValidator(_header_name)], Annotated[str, AfterValidator(_header_value)]]
+
+
+def _file(given: object) -> object:
+    if not isinstance(given, str):
+        return given
+    try:
+        path = Path(given).expanduser()
+    except RuntimeError:  # `~` of somebody who has no home
+        path = Path(given)
+    if not path.is_absolute():
+        raise _key_inside() if _holds_key(given) else _must("be the whole path of a file, or begin with ~/")
+    return path
+
+
+def _command(given: object) -> object:
+    if isinstance(given, str):
+        try:
+            given = shlex.split(given)
+        except ValueError:
+            raise _must("close each quotation that it opens") from None
+    words = _as_tuple(given)
+    if isinstance(words, tuple) and not (words and words[0]):
+        raise _must("name a program")
+    if isinstance(words, tuple) and len(words) == 1 and isinstance(words[0], str) and _holds_key(words[0]):
+        raise _key_inside()
+    return words
+
+
+@dataclass(frozen=True, slots=True)
+class SecretReference:
+    """Where a secret store has a key."""
+
+    store: str
+    """`aws-secretsmanager`, `vault` or `azure-keyvault`."""
+    name: str
+    """The secret's name; for Vault its path."""
+    field: str | None = None
+    """What to take of a secret that holds several values; None for the whole."""
+
+    def __str__(self) -> str:
+        return f"{self.store}:{self.name}{'' if self.field is None else f'#{self.field}'}"
+
+
+_SECRET = re.compile(
+    r"(?P<store>aws-secretsmanager):(?P<name>[^\s#]+)(?:#(?P<field>\S+))?"
+    r"|(?P<vault>vault):(?P<path>[^\s#]+)#(?P<value>\S+)"
+    r"|(?P<azure>azure-keyvault):(?P<secret>[0-9A-Za-z-]+)"
+)
+
+
+def _secret(given: object) -> object:
+    if isinstance(given, SecretReference):
+        return given
+    found = _SECRET.fullmatch(given) if isinstance(given, str) else None
+    if found is None:
+        if isinstance(given, str) and _holds_key(given):
+            raise _key_inside()
+        raise _must(
+            "be aws-secretsmanager:NAME, aws-secretsmanager:NAME#FIELD, vault:PATH#FIELD or azure-keyvault:NAME"
+        )
+    parts = [part for part in found.groups() if part is not None]
+    return SecretReference(*parts)
+
+
+class ProviderSettings(_Table):
+    """What is set for one provider."""
+
+    base_url: Annotated[str, AfterValidator(_url)] | None = None
+    """Where requests go; `HOMEOSTASIS_<PROVIDER>_BASE_URL` comes before it."""
+    default_model: NonEmpty | None = None
+    """The model for requests that name none."""
+    model_map: ModelMap = Field(default_factory=dict)
+    """From the names that requests use to those of the provider."""
+    timeout: SecondsOrTimeout | None = None
+    """Seconds for the whole answer, or each wait by itself."""
+    headers: Headers = Field(default_factory=dict, repr=False)
+    """Sent with every request."""
+    api_version: NonEmpty | None = None
+    """For Azure."""
+    api_key_file: Annotated[Path, BeforeValidator(_file)] | None = None
+    """A file that holds the key and nothing else."""
+    api_key_command: Annotated[tuple[str, ...], BeforeValidator(_command)] | None = None
+    """A program and its arguments; it prints the key. A single string is split into words as a shell would, but no
+    shell ever runs it."""
+    api_key_secret: Annotated[SecretReference, BeforeValidator(_secret)] | None = None
+    """Where a secret store has the key."""
+    key_labels: Annotated[tuple[NonEmpty, ...], BeforeValidator(_as_tuple), AfterValidator(_without_repeats)] = ()
+    """The labels of several keys, in the order in which they are used."""
+
+
+class ProviderPolicies(_Table):
+    """What matters in choosing a provider. The defaults are those of the former package."""
+
+    cost: Level = "balanced"
+    latency: Level = "balanced"
+    reliability: Level = "high"
+
+
+class OpenRouterUnified(_Table):
+    """Whether OpenRouter stands in for other providers."""
+
+    enabled: bool = False
+    providers: Names = ("anthropic", "openai")
+    """Whose requests go through OpenRouter."""
+    model_map: ModelMap = Field(default_factory=dict)
+    """From a model, as the request names it, to what OpenRouter calls it; from a provider's name to the model for
+    requests that name none."""
+
+    @property
+    def proxy_to_anthropic(self) -> bool:
+        """Whether Anthropic's requests go through OpenRouter."""
+        return "anthropic" in self.providers
+
+    @property
+    def proxy_to_openai(self) -> bool:
+        """Whether OpenAI's requests go through OpenRouter."""
+        return "openai" in self.providers
+
+
+def _auto(given: object) -> object:
+    return None if isinstance(given, str) and given.strip().lower() == "auto" else given
+
+
+def _once_each(given: object) -> object:
+    if isinstance(given, Mapping):
+        spellings: dict[str, str] = {}
+        for name in given:
+            first = spellings.setdefault(canonical_name(str(name)), str(name))
+            if first != name:
+                raise PydanticCustomError(
+                    "twice", "is the same provider as {first}; keep one of the two", {"first": first, "at": str(name)}
+                )
+    return given
+
+
+class Settings(_Table):
+    """All that is set. Names of providers are in their one spelling, however the file spells them."""
+
+    active_provider: Annotated[Name | None, BeforeValidator(_auto)] = None
+    """Who is asked first; None (in the file `"auto"`) for whoever is found."""
+    fallback_order: Names = ("anthropic", "openai", "openrouter")
+    """Who is asked when that fails. By default what the former package has and its extension guide shows: whoever
+    comes from there keeps the order without setting anything."""
+    enable_fallback: bool = True
+    """Whether anybody else is asked at all."""
+    provider_policies: ProviderPolicies = ProviderPolicies()
+    openrouter_unified: OpenRouterUnified = OpenRouterUnified()
+    providers: Annotated[Mapping[Name, ProviderSettings], BeforeValidator(_once_each)] = Field(default_factory=dict)
+
+    def provider(self, name: str) -> ProviderSettings:
+        """What is set for that provider, by any of its names; the defaults where nothing is."""
+        return self.providers.get(canonical_name(name), ProviderSettings())
+
+    def named_providers(self) -> tuple[str, ...]:
+        """Every provider that is mentioned, so that names nobody has can be told from others."""
+        names = (*self.fallback_order, *self.openrouter_unified.providers, *self.providers)
+        return tuple(dict.fromkeys(names if self.active_provider is None else (self.active_provider, *names)))
