@@ -66,7 +66,9 @@ def _mended(text: str) -> str:
 
 
 def _usage(given: object) -> object:
-    return Usage.of(given) if isinstance(given, Mapping) else given
+    if isinstance(given, Mapping):
+        return Usage(**given) if "raw" in given else Usage.of(given)  # with `raw` it is a `Usage` taken apart by `asdict`
+    return given
 
 
 def _reasoning(given: object) -> object:
