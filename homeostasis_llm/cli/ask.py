@@ -58,7 +58,7 @@ def ask(
 
     \b
     Examples:
-      homeostasis llm ask "What is the capital of France?"
+      homeostasis llm ask "What is water made of?"
       homeostasis llm ask -m openai:gpt-6-luna "Write a commit message." < changes.diff
     """
     from ..messages import LLMMessage

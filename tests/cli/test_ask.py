@@ -223,13 +223,13 @@ def test_a_key_in_the_keyring_counts_where_the_environment_has_none(
 
 
 def test_without_any_key_the_embedded_model_answers_and_says_so_in_one_line(run: Run) -> None:
-    asked = run("llm", "ask", "What is the capital of France?", "--temperature", "0", "--max-tokens", "12")
+    asked = run("llm", "ask", "Name three colors.", "--temperature", "0")
 
     assert asked.exit_code == 0, asked.stderr
-    assert "Paris" in asked.stdout
-    first, *others = asked.stderr.splitlines()
-    assert first == "llama_cpp answers: no key was found; it is a small model in this process, for trying things."
-    assert others in ([], ["The answer ended early: length."])
+    assert "Red" in asked.stdout
+    assert asked.stderr == (
+        "llama_cpp answers: no key was found; it is a small model in this process, for trying things.\n"
+    )
 
 
 def test_the_embedded_model_keeps_to_a_schema(run: Run, tmp_path: Path) -> None:
