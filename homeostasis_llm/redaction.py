@@ -72,13 +72,13 @@ def redact(text: str) -> str:
 def _patterns(secret: str) -> Iterator[str]:
     """Regular expressions for the spellings of `secret`."""
     # As it is, and as URLs, JSON, HTML and Python's repr spell it: they leave only letters and digits alone.
-    spelled = "".join(map(_any_spelling, secret))
+    spelled = "".join(map(_any_spelling, re.findall(r"\\+|[^\\]", secret)))
     yield spelled if len(secret) >= _SHORTEST_ANYWHERE else rf"(?<!\w){spelled}(?!\w)"
 
     raw = secret.encode("utf-8", "surrogatepass")
     encoded = base64.b64encode(raw).decode().rstrip("=")
     in_base64 = "".join(map(_any_base64, encoded))
-    yield f"{in_base64}={{0,2}}" if len(encoded) >= _SHORTEST_ANYWHERE else rf"(?<!\w){in_base64}(?!\w)"
+    yield f"{in_base64}(?:=|%3[Dd]){{0,2}}" if len(encoded) >= _SHORTEST_ANYWHERE else rf"(?<!\w){in_base64}(?!\w)"
     if len(raw) >= _SHORTEST_IN_BASE64:
         # Encoded after other text, as in `user:key` of basic authentication: what does not depend on that text.
         for before in range(3):
@@ -86,24 +86,27 @@ def _patterns(secret: str) -> Iterator[str]:
             yield "".join(map(_any_base64, encoded[-(-before * 4 // 3) : len(encoded) - 1]))
 
 
-def _any_spelling(character: str) -> str:
-    """A regular expression for one character of a secret, however it is escaped."""
-    if character.isascii() and character.isalnum():
-        return character
-    raw = character.encode("utf-8", "surrogatepass")
-    units = json.dumps(character)[1:-1]  # also what JSON writes for a line break
+def _any_spelling(piece: str) -> str:
+    """A regular expression for one character of a secret, or a run of backslashes, however it is escaped."""
+    if piece.isascii() and piece.isalnum():
+        return piece
+    raw = piece.encode("utf-8", "surrogatepass")
+    in_a_url = rf"(?i:{''.join(f'%{byte:02x}' for byte in raw)})"
+    if piece.startswith("\\"):
+        return rf"(?:\\{{{len(piece)},{4 * len(piece)}}}|{in_a_url})"
     backslashes = r"\\{1,4}"  # more than one is JSON inside JSON
+    in_json = re.escape(json.dumps(piece)[1:-1]).replace(re.escape("\\"), backslashes)
     spellings = {
-        re.escape(character),
-        rf"(?i:{''.join(f'%{byte:02x}' for byte in raw)})",
-        rf"(?i:{units.replace(chr(92), backslashes)})" if units.startswith("\\u") else re.escape(units),
-        re.escape(repr(character)[1:-1]),
+        re.escape(piece),
+        in_a_url,
+        f"(?i:{in_json})" if "u" in in_json else in_json,
+        re.escape(repr(piece)[1:-1]),
         re.escape(repr(raw)[2:-1]),
-        re.escape(html.escape(character)),
+        re.escape(html.escape(piece)),
     }
-    if character in "\"'/\\":
-        spellings.add(backslashes + re.escape(character))
-    if character == " ":
+    if piece in "'/":
+        spellings.add(backslashes + piece)
+    if piece == " ":
         spellings.add(r"\+")
     return f"(?:{'|'.join(sorted(spellings, key=len, reverse=True))})"
 
