@@ -142,7 +142,7 @@ def read_former_keys(password: SecretStr, folder: Folder = None) -> dict[str, Se
     found = _decrypted(token, salt, password)
     if found is None:
         raise WrongPasswordError(
-            f"{path}: does not open with this password (or {salt_path.name} beside it is not the one it was made with)",
+            f"{path}: does not open with this password, if neither it nor {salt_path.name} beside it was changed",
             path=str(path),
         )
     if isinstance(found, str):

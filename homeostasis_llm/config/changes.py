@@ -92,18 +92,30 @@ def assign(document: TOMLDocument, changes: Changes) -> None:
     """Make these changes to a file that was read for changing."""
     for (*tables, last), given in changes.items():
         table = _table(document, tables, create=given is not None)
-        if table is None:
-            continue
-        if given is None:
-            table.pop(last, None)
-        elif _plain(table.get(last)) != (value := _toml(given)):  # what stays the same keeps its form
-            table[last] = _in_several_lines(value) if _is_in_several_lines(table.get(last)) else value
+        if table is not None:
+            _put(table, last, _toml(given))
+
+
+def _put(table: MutableMapping[str, Any], key: str, given: Any) -> None:
+    there = table.get(key)
+    if isinstance(there, MutableMapping) and (given is None or isinstance(given, Mapping)):
+        # Changed inside: to tomlkit the comments above the next table are part of this one, and would go with it.
+        wanted = given or {}
+        for inner in [inner for inner in there if inner not in wanted]:
+            del there[inner]
+        for inner, value in wanted.items():
+            _put(there, inner, value)
+    elif given is None:
+        table.pop(key, None)
+    elif _plain(there) != given:  # what stays the same keeps its form
+        table[key] = _in_several_lines(given) if _is_in_several_lines(there) else given
 
 
 def _table(
     document: MutableMapping[str, Any], steps: Sequence[str], *, create: bool
 ) -> MutableMapping[str, Any] | None:
     import tomlkit
+    from tomlkit.items import InlineTable
 
     table = document
     for depth, step in enumerate(steps):
@@ -114,8 +126,11 @@ def _table(
         if spelled not in table:
             if not create:
                 return None
-            # [providers.openai] needs no [providers] before it.
-            table[spelled] = tomlkit.table(is_super_table=depth == 0 and len(steps) > 1)
+            if isinstance(table, InlineTable):
+                table[spelled] = tomlkit.inline_table()
+            else:
+                # [providers.openai] needs no [providers] before it.
+                table[spelled] = tomlkit.table(is_super_table=depth == 0 and len(steps) > 1)
         table = table[spelled]
     return table
 

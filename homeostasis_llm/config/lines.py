@@ -14,7 +14,7 @@ from typing import Any
 
 def line_of(text: str, path: Sequence[str]) -> int | None:
     """The line, from 1, where what `path` names begins; for a table its first mention. None where nothing sets it."""
-    lines = text.split("\n")
+    lines = text.replace("\r\n", "\n").split("\n")
     low, high = 0, len(lines)
     if not _sets(_whole(lines, high)[1], path):
         return None

@@ -115,6 +115,10 @@ SecondsOrTimeout = Annotated[
 ]
 
 
+def _unless_empty(given: Timeout | float | None) -> Timeout | float | None:
+    return None if given == Timeout() else given
+
+
 def _header_name(given: str) -> str:
     if not _HEADER_NAME.fullmatch(given):
         raise _must("be called as HTTP headers are: letters, digits and -")
@@ -205,7 +209,7 @@ class ProviderSettings(_Table):
     """The model for requests that name none."""
     model_map: ModelMap = Field(default_factory=dict)
     """From the names that requests use to those of the provider."""
-    timeout: SecondsOrTimeout | None = None
+    timeout: Annotated[SecondsOrTimeout | None, AfterValidator(_unless_empty)] = None
     """Seconds for the whole answer, or each wait by itself."""
     headers: Headers = Field(default_factory=dict, repr=False)
     """Sent with every request."""

@@ -10,10 +10,10 @@ import contextlib
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from tempfile import mkstemp
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError, LLMError
 from .errors import ConfigError
@@ -40,12 +40,16 @@ def config_path(config_dir: str | os.PathLike[str] | None = None) -> Path:
     Neither the file nor its directory need exist.
     """
     if config_dir is not None:
-        return Path(config_dir).expanduser() / "config.toml"
+        return _expanded(config_dir) / "config.toml"
     if named := os.environ.get("HOMEOSTASIS_CONFIG", "").strip():
-        return Path(named).expanduser()
+        return _expanded(named)
     from platformdirs import user_config_path
 
-    return user_config_path("homeostasis-llm", appauthor=False) / "config.toml"
+    try:
+        folder = user_config_path("homeostasis-llm", appauthor=False)
+    except RuntimeError:  # an account without a home: it has no file, and may well need none
+        folder = Path("~/.config/homeostasis-llm")
+    return folder / "config.toml"
 
 
 def load_settings(path: str | os.PathLike[str] | None = None) -> Settings:
@@ -53,7 +57,7 @@ def load_settings(path: str | os.PathLike[str] | None = None) -> Settings:
 
     Creates nothing. Raises `ConfigError` for a file that cannot be read or is wrong.
     """
-    place = config_path() if path is None else Path(path)
+    place = config_path() if path is None else _expanded(path)
     with _told(place, "read"):
         found = _read(place)
     if not isinstance(found, Settings):
@@ -69,11 +73,13 @@ def change_settings(path: str | os.PathLike[str] | None, edit: Callable[[TOMLDoc
     `InvalidRequestError` where `edit` sets what is not allowed, and `ConfigError` where the file was wrong before or
     cannot be changed; the file is then as it was.
     """
-    place = config_path() if path is None else Path(path)
+    place = config_path() if path is None else _expanded(path)
     with _told(place, "changed"):
         # A link stays a link: what it points to is replaced.
         target = Path(os.path.realpath(place))
-        if not place.is_absolute() and place.parts[:1] == ("~",):
+        if _is_special(target):
+            raise ConfigError(f"{place}: is no ordinary file, and so cannot be changed", path=str(place))
+        if place.parts[:1] == ("~",):
             raise ConfigError(
                 f"{place}: there is no home directory; name a file in HOMEOSTASIS_CONFIG", path=str(place)
             )
@@ -83,6 +89,11 @@ def change_settings(path: str | os.PathLike[str] | None, edit: Callable[[TOMLDoc
     if isinstance(outcome, LLMError):
         raise outcome
     return outcome
+
+
+def _expanded(path: str | os.PathLike[str]) -> Path:
+    # Unlike Path's own, this leaves alone the `~` of an account without a home.
+    return Path(os.path.expanduser(path))  # noqa: PTH111  # see above
 
 
 def _read(place: Path) -> Settings | list[Problem]:
@@ -109,7 +120,10 @@ def _change(target: Path, place: Path, edit: Callable[[TOMLDocument], object]) -
         return _wrong(place, then)
     after = _edited(before.decode("utf-8-sig"), edit)
     if after is None:
-        return ConfigError(f"{place}: cannot be changed without damage to it; use an editor", path=str(place))
+        return ConfigError(
+            f"{place}: cannot be changed without damage, as may be where dotted keys stand for tables; use an editor",
+            path=str(place),
+        )
     now = understand(after)
     if isinstance(now, list):
         return InvalidRequestError("; ".join(map(str, now)))
@@ -127,25 +141,38 @@ def _edited(text: str, edit: Callable[[TOMLDocument], object]) -> bytes | None:
 
     try:
         document = tomlkit.parse(text.replace("\r\n", "\n"))
-        edit(document)
-        written = tomlkit.dumps(document)
-        # tomlkit loses its way in some files, such as those with a table in several pieces.
-        if tomllib.loads(written) != document.unwrap():
+    except TOMLKitError:
+        return None
+    edit(document)
+    written = tomlkit.dumps(document)
+    try:
+        # tomlkit loses its way in some files, such as those that add to a table of dotted keys.
+        if _without_empty(tomllib.loads(written)) != _without_empty(document.unwrap()):
             return None
-    except (TOMLKitError, tomllib.TOMLDecodeError):
+    except tomllib.TOMLDecodeError:
         return None
     return (written.replace("\n", "\r\n") if "\r\n" in text else written).encode()
 
 
+def _without_empty(table: Mapping[str, Any]) -> dict[str, Any]:
+    """`table` without tables that say nothing: of dotted keys that are gone, nothing is left to write."""
+    kept = {key: _without_empty(found) if isinstance(found, dict) else found for key, found in table.items()}
+    return {key: found for key, found in kept.items() if found != {}}
+
+
+def _is_special(target: Path) -> bool:
+    """Whether it is there and is no ordinary file: /dev/null would become one."""
+    try:
+        return not stat.S_ISREG(target.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
 def _bytes_of(target: Path) -> bytes:
     try:
-        kind = target.stat().st_mode
+        return target.read_bytes()
     except FileNotFoundError:
         return b""
-    if not stat.S_ISREG(kind):
-        # /dev/null would become a file.
-        raise ConfigError(f"{target}: is no ordinary file, and so cannot be changed", path=str(target))
-    return target.read_bytes()
 
 
 def _replace(target: Path, content: bytes) -> None:
