@@ -1,52 +1,61 @@
-"""Find a provider's key: in the environment, then in the keyring of the operating system.
+"""Find a provider's key: in the environment, the keyring, a file, from a command, in a secret store; in this order.
 
-keyring is imported only where no environment variable had the key, and may hang or fail without harm: it is asked in a
-thread, for a limited time, and the answer says why it could not be asked.
+What is slow or heavy is only imported and asked where nothing before it had the key. Nothing prints, asks anybody, or
+waits for ever; what could not be looked into is told, and the next place asked.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from threading import Lock, Thread
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from ..catalog import canonical_name, facts_of, plain_name
 from ..litellm_names import litellm_names, openai_like
-from ..redaction import redact, remember
+from ..redaction import remember
+from .errors import SourceTroubleError
+from .found import FoundKey, KeyStatus, SourceKind, SourceReport
+from .ring import READ_SECONDS as KEYRING_SECONDS
+from .ring import SERVICE
 
-SERVICE = "homeostasis-llm"
-"""The service under which the keyring has our keys; the user name is the provider's name."""
+if TYPE_CHECKING:
+    from ..config import ProviderSettings, Settings
 
-KEYRING_SECONDS = 5.0
-"""How long the keyring may take to answer: it may be waiting for somebody to unlock it."""
+__all__ = [
+    "DEFAULT_LABEL",
+    "KEYRING_SECONDS",
+    "SERVICE",
+    "FoundKey",
+    "KeyStatus",
+    "SourceKind",
+    "SourceReport",
+    "env_names",
+    "find_key",
+    "find_keys",
+    "key_reports",
+    "key_status",
+    "keyring_user",
+]
 
-_log = logging.getLogger(__name__)
+DEFAULT_LABEL = "default"
+"""What `key_labels` calls the key that has no label, to give it a place among the others."""
 
 
 @dataclass(frozen=True, slots=True)
-class FoundKey:
-    """A key, and for people where it was."""
+class Where:
+    """Which places are looked into, and how."""
 
-    secret: SecretStr
-    source: str
-    """As in `environment variable OPENAI_API_KEY`."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyStatus:
-    """What looking for one provider's key has brought."""
-
-    provider: str
-    variables: tuple[str, ...]
-    """The environment variables that count, first come first."""
-    found: FoundKey | None = None
-    keyring_problem: str | None = None
-    """Why the keyring could not be asked; None where it was, and where it was not needed."""
+    timeout: float = KEYRING_SECONDS
+    """Seconds that the keyring may take."""
+    settings: Path | None = None
+    """The settings file; None for the user's own."""
+    outside: bool = True
+    """Whether files, commands and secret stores count."""
 
 
 def find_key(provider: str, *, timeout: float = KEYRING_SECONDS) -> FoundKey | None:
@@ -54,26 +63,56 @@ def find_key(provider: str, *, timeout: float = KEYRING_SECONDS) -> FoundKey | N
     return key_status([provider], timeout=timeout)[provider].found
 
 
-def key_status(providers: Iterable[str], *, timeout: float = KEYRING_SECONDS) -> dict[str, KeyStatus]:
+def find_keys(provider: str, where: Where | None = None) -> list[FoundKey]:
+    """Every key of that provider in the order of use: `find_key`'s, then those with labels, each once."""
+    search = _Search([provider], where or Where())
+    keys: list[FoundKey] = []
+    default_is_found = False
+    for label, places in search.slots(provider):
+        if label is None and default_is_found:
+            continue
+        found = next((report.found for report in map(_ask, places) if report.found is not None), None)
+        default_is_found = default_is_found or (label is None and found is not None)
+        if found is not None and found.secret not in [key.secret for key in keys]:
+            keys.append(found)
+    return keys
+
+
+def key_status(
+    providers: Iterable[str], *, timeout: float = KEYRING_SECONDS, where: Where | None = None
+) -> dict[str, KeyStatus]:
     """What `find_key` finds for each provider, with one visit to the keyring and one `timeout`, in seconds, for all."""
-    statuses = {provider: _in_environment(provider) for provider in providers}
-    users = {provider: canonical_name(provider) for provider, status in statuses.items() if status.found is None}
-    if not users:
-        return statuses
-    kept, problem = _ask_keyring(tuple(dict.fromkeys(users.values())), timeout)
-    for provider, user in users.items():
-        variables = statuses[provider].variables
-        # A keyring that stopped answering midway has not said whether it has the others.
-        found = _found(kept.get(user), "keyring")
-        statuses[provider] = KeyStatus(provider, variables, found, None if user in kept else problem)
-    return statuses
+    names = list(providers)
+    search = _Search([name for name in names if not _has_variable(name)], where or Where(timeout))
+    return {name: _status(name, search) for name in names}
+
+
+def key_reports(providers: Iterable[str], where: Where | None = None) -> dict[str, list[SourceReport]]:
+    """What each place has for each provider, also those that another comes before. Commands and stores are asked."""
+    names = list(providers)
+    search = _Search(names, where or Where())
+    return {name: [_ask(place) for _, places in search.slots(name) for place in places] for name in names}
 
 
 def env_names(provider: str) -> tuple[str, ...]:
     """The environment variables that a key of that provider is looked for in, the first one set counts."""
     name = canonical_name(provider)
-    ours = f"HOMEOSTASIS_{re.sub(r'[^A-Z0-9]', '_', name.upper())}_API_KEY"
-    return tuple(dict.fromkeys((ours, *_provider_variables(name))))
+    return tuple(dict.fromkeys((_our_variable(name, "API_KEY"), *_provider_variables(name))))
+
+
+def file_variable(provider: str) -> str:
+    """The environment variable that names a file with the key of that provider."""
+    return _our_variable(canonical_name(provider), "API_KEY_FILE")
+
+
+def keyring_user(provider: str, label: str | None = None) -> str:
+    """The user name under which the keyring has that key, with the service `SERVICE`."""
+    name = canonical_name(provider)
+    return name if label is None else f"{name}#{label}"
+
+
+def _our_variable(name: str, what: str) -> str:
+    return f"HOMEOSTASIS_{re.sub(r'[^A-Z0-9]', '_', name.upper())}_{what}"
 
 
 def _provider_variables(name: str) -> tuple[str, ...]:
@@ -87,80 +126,140 @@ def _provider_variables(name: str) -> tuple[str, ...]:
     return (str(openai_like().get(spelling, {}).get("api_key_env") or f"{name.upper()}_API_KEY"),)
 
 
-def _in_environment(provider: str) -> KeyStatus:
-    variables = env_names(provider)
-    for variable in variables:
-        found = _found(os.environ.get(variable), f"environment variable {variable}")
-        if found is not None:
-            return KeyStatus(provider, variables, found)
-    return KeyStatus(provider, variables)
+def _has_variable(provider: str) -> bool:
+    return any(os.environ.get(variable, "").strip() for variable in env_names(provider))
 
 
-def _found(key: str | None, source: str) -> FoundKey | None:
+def _status(provider: str, search: _Search) -> KeyStatus:
+    troubles: list[SourceReport] = []
+    for _, places in search.slots(provider):
+        for place in places:
+            report = _ask(place)
+            if report.found is not None:
+                return KeyStatus(provider, env_names(provider), report.found, tuple(troubles))
+            if report.problem is not None:
+                troubles.append(report)
+    return KeyStatus(provider, env_names(provider), None, tuple(troubles))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One place where a key may be."""
+
+    kind: SourceKind
+    source: str
+    read: Callable[[], SecretStr | None]
+    """Gives what is there, or None; raises `SourceTroubleError`."""
+    label: str | None = None
+
+
+def _ask(place: _Place) -> SourceReport:
+    try:
+        secret = place.read()
+    except SourceTroubleError as trouble:
+        return SourceReport(place.kind, place.source, place.label, problem=str(trouble))
     # No key has white space around it, and what has nothing else is empty: a file's last line break, an unset variable.
-    key = (key or "").strip()
+    key = "" if secret is None else secret.get_secret_value().strip()
     if not key:
-        return None
+        return SourceReport(place.kind, place.source, place.label)
     remember(key)
-    return FoundKey(SecretStr(key), source)
+    found = FoundKey(SecretStr(key), place.source, place.kind, place.label)
+    return SourceReport(place.kind, place.source, place.label, found)
 
 
-class _Visit:
-    """One visit to the keyring, in a thread of its own: nothing in a process can stop a keyring that hangs."""
+_Slot = tuple[str | None, list[_Place]]
+"""A label, None for the key that has none, and the places where that key may be."""
 
-    def __init__(self, users: tuple[str, ...]) -> None:
-        self.kept: dict[str, str | None] = {}
-        self.problem: str | None = None
-        self._users = users
-        self._thread = Thread(target=self._ask, name="homeostasis-keyring", daemon=True)
 
-    @property
-    def under_way(self) -> bool:
-        return self._thread.is_alive()
+class _Search:
+    """One look around for several providers: the settings are read once, and the keyring visited once."""
 
-    def wait(self, seconds: float) -> None:
-        self._thread.start()
-        self._thread.join(seconds)
+    def __init__(self, providers: list[str], where: Where) -> None:
+        self._providers = providers
+        self._where = where
+        self._kept: tuple[Mapping[str, SecretStr | None], str | None] | None = None
+        self._settings: Settings | None = None
+        self._settings_problem: str | None = None
 
-    def _ask(self) -> None:
-        try:
-            import keyring
-            from keyring import errors
-        except Exception as error:  # noqa: BLE001  # of a broken installation anything may come
-            self.problem = f"keyring cannot be imported: {_in_one_line(error)}"
+    def slots(self, provider: str) -> Iterator[_Slot]:
+        """Where that provider's keys may be, in order. What is not asked for is not looked into, the settings too."""
+        yield None, [*map(_in_environment, env_names(provider))]
+        for label in self._order(provider):
+            in_ring = self._in_keyring(provider, label)
+            yield label, [in_ring] if label is not None else [in_ring, *self._outside(provider)]
+
+    def _order(self, provider: str) -> list[str | None]:
+        labels = self._of(provider).key_labels
+        order = [None if label == DEFAULT_LABEL else label for label in labels]
+        return order if None in order else [None, *order]
+
+    def _of(self, provider: str) -> ProviderSettings:
+        from ..config import ConfigError, Settings, load_settings
+
+        if self._settings is None:
+            try:
+                self._settings = load_settings(self._where.settings)
+            except ConfigError as error:
+                self._settings, self._settings_problem = Settings(), error.message
+        return self._settings.provider(provider)
+
+    def _in_keyring(self, provider: str, label: str | None) -> _Place:
+        def read() -> SecretStr | None:
+            user = keyring_user(provider, label)
+            kept, problem = self._asked_keyring()
+            # A keyring that stopped answering midway has not said whether it has the others.
+            if user not in kept and problem is not None:
+                raise SourceTroubleError(problem)
+            return kept.get(user)
+
+        source = "keyring" if label is None else f"keyring, label {label}"
+        return _Place(SourceKind.KEYRING, source, read, label)
+
+    def _asked_keyring(self) -> tuple[Mapping[str, SecretStr | None], str | None]:
+        if self._kept is None:
+            from .ring import read
+
+            users = (keyring_user(provider, label) for provider in self._providers for label in self._order(provider))
+            self._kept = read(tuple(dict.fromkeys(users)), self._where.timeout)
+        return self._kept
+
+    def _outside(self, provider: str) -> Iterator[_Place]:
+        if not self._where.outside:
             return
-        try:
-            for user in self._users:
-                self.kept[user] = keyring.get_password(SERVICE, user)
-        except errors.NoKeyringError:
-            self.problem = "this system has no keyring"
-        except errors.KeyringLocked:
-            self.problem = "the keyring is locked"
-        except BaseException as error:  # noqa: BLE001  # backends are plugins and raise anything; keys may be elsewhere
-            self.problem = f"the keyring failed: {_in_one_line(error)}"
+        own = self._of(provider)
+        if self._settings_problem is not None:
+            yield _Place(SourceKind.FILE, "settings", self._unread_settings)
+        variable = file_variable(provider)
+        if named := os.environ.get(variable, "").strip():
+            path = Path(os.path.expanduser(named))  # noqa: PTH111  # Path's own raises where `~` is nobody's
+            yield _Place(SourceKind.FILE, f"file {path}", lambda: _from_file(path))
+        if (file := own.api_key_file) is not None:
+            yield _Place(SourceKind.FILE, f"file {file}", lambda: _from_file(file))
+        if (words := own.api_key_command) is not None:
+            yield _Place(SourceKind.COMMAND, f"command {words[0]}", lambda: _from_command(words))
+        if (reference := own.api_key_secret) is not None:
+            from .secret_stores import read_secret
+
+            yield _Place(SourceKind.SECRET_STORE, str(reference), lambda: read_secret(reference))
+
+    def _unread_settings(self) -> None:
+        raise SourceTroubleError(self._settings_problem or "")
 
 
-_visits = Lock()
-_hanging: _Visit | None = None
+def _in_environment(variable: str) -> _Place:
+    def read() -> SecretStr | None:
+        return SecretStr(os.environ.get(variable, ""))
+
+    return _Place(SourceKind.ENVIRONMENT, f"environment variable {variable}", read)
 
 
-def _ask_keyring(users: tuple[str, ...], timeout: float) -> tuple[Mapping[str, str | None], str | None]:
-    """What the keyring has for each user that it answered for, and why it did not answer for the others."""
-    global _hanging  # noqa: PLW0603  # a keyring that hangs does so for the whole process
-    with _visits:
-        if _hanging is not None and _hanging.under_way:
-            return {}, "the keyring has still not answered an earlier question"
-        visit = _Visit(users)
-        visit.wait(timeout)
-        _hanging = visit if visit.under_way else None
-        kept, problem = dict(visit.kept), visit.problem
-        if _hanging is not None:
-            problem = f"the keyring did not answer within {timeout:g} s; it may be waiting to be unlocked"
-    if problem is not None:
-        _log.debug("the keyring could not be asked: %s", problem)
-    return kept, problem
+def _from_file(path: Path) -> SecretStr:
+    from .key_file import read_key_file
+
+    return read_key_file(path)
 
 
-def _in_one_line(error: BaseException) -> str:
-    said = " ".join(str(error).split())
-    return redact(f"{type(error).__name__}: {said}" if said else type(error).__name__)
+def _from_command(words: tuple[str, ...]) -> SecretStr:
+    from .key_command import read_key_command
+
+    return read_key_command(words)
