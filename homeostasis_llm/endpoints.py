@@ -117,14 +117,12 @@ def send(
     total = (timeout and timeout.total) or _TOTAL
     first_byte, connect = (timeout and timeout.first_byte) or total, (timeout and timeout.connect) or _CONNECT
     wait = httpx.Timeout(min(total, first_byte), connect=min(total, connect))
-    question: Any = {
-        "params": endpoint.params(key) or None,
-        "headers": {**endpoint.headers(key), **(headers or {})},
-    }
+    url = httpx.URL(endpoint.url).copy_merge_params(endpoint.params(key))  # `params=` would drop the URL's own
+    shown = {**endpoint.headers(key), **(headers or {})}
     deadline = time.monotonic() + total
     with (
         httpx.Client(timeout=wait, follow_redirects=False) as client,
-        client.stream("GET", endpoint.url, **question) as answer,
+        client.stream("GET", url, headers=shown) as answer,
     ):
         pieces = []
         for piece in answer.iter_raw():
@@ -138,7 +136,7 @@ def read_models(body: bytes, provider: str) -> list[str]:
     """The names in a listing, sorted, in any of the forms that providers use. Raises `InvalidResponseError`."""
     try:
         names = sorted(set(_names(json.loads(body))))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise InvalidResponseError(
             f"{provider} gave a list of models that cannot be read: {error}", provider=provider
         ) from None
