@@ -72,8 +72,10 @@ def loopback() -> Iterator[Loopback]:
 @pytest.fixture
 def child_environment() -> dict[str, str]:
     """The environment for a process that a test starts: it is kept from the network like the test."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return {
-        **os.environ,
+        **inherited,
+        "PYTHON_KEYRING_BACKEND": os.environ["PYTHON_KEYRING_BACKEND"],
         "PYTHONPATH": os.pathsep.join((str(ROOT / "tests" / "child"), str(ROOT))),
         "PYTHONWARNINGS": "error",
         "PYTHONDONTWRITEBYTECODE": "1",

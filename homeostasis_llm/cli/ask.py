@@ -131,8 +131,8 @@ def _stream(provider: LLMProviderInterface, request: LLMRequest) -> LLMResponse:
         for chunk in stream_chunks(provider, request):
             chunks.append(chunk)
             if chunk.text:
+                written = chunk.text  # before it is: Ctrl-C may come between
                 write_answer(chunk.text)
-                written = chunk.text
     finally:
         if written and not written.endswith("\n"):
             write_answer("\n")

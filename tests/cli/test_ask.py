@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import keyring
 import pytest
 
+from homeostasis_llm.cli.choice import choose
+from homeostasis_llm.keys.lookup import SERVICE
 from tests.loopback import Loopback
+from tests.memory_keyring import MemoryKeyring
 
 from .conftest import SENT_KEY, Run
 
@@ -86,6 +90,7 @@ def test_json_is_one_object_with_all_that_is_known(run: Run) -> None:
     assert answer["finish_reason"] == "stop"
     assert answer["usage"]["input_tokens"] == 5
     assert answer["usage"]["total_tokens"] == 8
+    assert "raw" not in answer["usage"]
     assert answer["tool_calls"] == []
     assert answer["latency"] == 0.25
     assert answer["cost"] == 0.000012
@@ -185,6 +190,52 @@ def test_a_key_in_the_environment_decides_who_answers_and_only_verbose_says_so(r
     assert SENT_KEY not in verbose.output
 
 
+def test_the_keyring_is_left_alone_where_the_environment_has_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Watched(MemoryKeyring):
+        asked: ClassVar[list[str]] = []
+
+        def get_password(self, service: str, username: str) -> str | None:
+            self.asked.append(username)
+            return super().get_password(service, username)
+
+    before = keyring.get_keyring()
+    keyring.set_keyring(Watched())
+    try:
+        choose(None, None)
+        without = len(Watched.asked)
+        monkeypatch.setenv("OPENAI_API_KEY", SENT_KEY)
+        chosen = choose(None, None)
+    finally:
+        keyring.set_keyring(before)
+
+    assert chosen.provider == "openai"
+    assert len(Watched.asked) == without > 20
+
+
+@pytest.mark.parametrize("variable", ["AZURE_API_KEY", "CLOUDFLARE_API_KEY", "AWS_BEARER_TOKEN_BEDROCK"])
+def test_who_needs_to_be_told_more_than_a_key_is_not_chosen(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, SENT_KEY)
+
+    assert choose(None, None).provider == "llama_cpp"
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "chosen"),
+    [
+        ("openai", "gpt-test", ("openai", "gpt-test")),
+        ("openai", "openai:gpt-test", ("openai", "gpt-test")),
+        ("ollama", "llama3:8b", ("ollama", "llama3:8b")),
+        (None, "ollama:llama3:8b", ("ollama", "llama3:8b")),
+        (None, "OpenAI:gpt-test", ("OpenAI", "gpt-test")),
+    ],
+)
+def test_a_model_may_name_its_provider(provider: str | None, model: str, chosen: tuple[str, str]) -> None:
+    choice = choose(provider, model)
+
+    assert (choice.provider, choice.model) == chosen
+    assert choice.reason is None
+
+
 def test_makers_of_models_go_before_those_who_run_the_models_of_others(
     run: Run, openai: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,10 +259,6 @@ def test_a_model_without_its_provider_goes_to_the_one_whose_key_is_found(run: Ru
 def test_a_key_in_the_keyring_counts_where_the_environment_has_none(
     run: Run, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import keyring
-
-    from homeostasis_llm.keys.lookup import SERVICE
-
     monkeypatch.setenv("OPENAI_BASE_URL", f"{loopback.url}/v1")
     keyring.set_password(SERVICE, "openai", SENT_KEY)
     loopback.reply(chunks=sse("Paris."))
