@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .api_key_manager import APIKeyManager
     from .errors import (
         AllProvidersFailedError,
         APIKeyError,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
         ServerError,
         UnknownProviderError,
     )
+    from .keys.check import KeyCheck, KeyOutcome
+    from .keys.errors import KeyStorageError, KeyValidationError
     from .langchain import ChatHomeostasis
     from .messages import AudioPart, FilePart, ImagePart, LLMMessage, Reasoning, TextPart, ToolCall
     from .provider import LLMProviderInterface, astream_chunks, stream_chunks
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from .usage import Usage
 
 _HOMES = {
+    "api_key_manager": ("APIKeyManager",),
     "errors": (
         "APIKeyError",
         "APIKeyMissingError",
@@ -63,6 +67,8 @@ _HOMES = {
         "ServerError",
         "UnknownProviderError",
     ),
+    "keys.check": ("KeyCheck", "KeyOutcome"),
+    "keys.errors": ("KeyStorageError", "KeyValidationError"),
     "langchain": ("ChatHomeostasis",),
     "messages": ("AudioPart", "FilePart", "ImagePart", "LLMMessage", "Reasoning", "TextPart", "ToolCall"),
     "provider": ("LLMProviderInterface", "astream_chunks", "stream_chunks"),
@@ -75,6 +81,7 @@ _home_of = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "APIKeyError",
+    "APIKeyManager",
     "APIKeyMissingError",
     "AllProvidersFailedError",
     "AudioPart",
@@ -90,6 +97,10 @@ __all__ = [
     "InvalidRequestError",
     "InvalidResponseError",
     "JSONSchema",
+    "KeyCheck",
+    "KeyOutcome",
+    "KeyStorageError",
+    "KeyValidationError",
     "LLMChunk",
     "LLMConnectionError",
     "LLMError",

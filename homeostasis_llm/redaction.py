@@ -2,7 +2,7 @@
 
 A key is remembered when a provider or the key manager receives it, which is before it is used: from then on no error
 message can carry it, in the spelling it was given or in one that a URL, a JSON body, a web page or an HTTP header gives
-it. Text that was redacted before a key became known is not looked at again.
+it. Text that was redacted before a key became known is not looked at again. What HTTP clients log passes the same way.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import logging
 import re
 from collections.abc import Iterator
 from threading import Lock
@@ -41,12 +42,25 @@ _SHAPES = re.compile(
 )
 _MASKED = re.compile(re.escape(MASK))
 
+_CLIENT_LOGGERS = (
+    *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")),
+    *(f"httpcore2.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")),
+    *("httpx", "httpx2", "urllib3.connectionpool", "hpack.hpack", "hpack.table"),
+    *("openai._base_client", "anthropic._base_client"),
+    *("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"),
+)
+"""Who logs addresses with their query, headers, or bodies: httpx at INFO already, the others at DEBUG.
+
+By their whole names, for a logger's filter does not see what loggers below it log.
+"""
+
 _lock = Lock()
 _known: dict[str, tuple[re.Pattern[str], ...]] = {}
 
 
 def remember(secret: str) -> None:
     """Have `secret` removed from every text that passes `redact` from now on, for the life of the process."""
+    _watch_logs()
     secret = secret.strip()
     if secret and secret not in _known and secret.lower() not in _PLACEHOLDERS:
         patterns = tuple(re.compile(pattern) for pattern in _patterns(secret))
@@ -67,6 +81,32 @@ def redact(text: str) -> str:
             kept += [text[end:start], MASK]
         end = max(end, stop)
     return "".join([*kept, text[end:]])
+
+
+class _Redacting(logging.Filter):
+    """Takes known secrets out of what is logged. Lets everything pass."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        try:
+            said = record.getMessage()
+        except (TypeError, ValueError):  # arguments that do not fit: it cannot be shown either
+            return True
+        kept = redact(said)
+        if kept != said:
+            record.msg, record.args = kept, ()
+        if record.exc_info:
+            # The frames of a traceback hold keys that its text does not, and error trackers show them.
+            record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
+            record.exc_info = None
+        return True
+
+
+_redacting = _Redacting()
+
+
+def _watch_logs() -> None:
+    for name in _CLIENT_LOGGERS:
+        logging.getLogger(name).addFilter(_redacting)  # one that is there already is not added again
 
 
 def _patterns(secret: str) -> Iterator[str]:

@@ -41,6 +41,8 @@ class ProviderEntry:
     """The catalog's row of that name, also where something else has taken its place."""
     needs_key: bool | None = None
     """Whether it is of use only with a key; None where that is not known without asking or loading anybody."""
+    key_prefix: str = ""
+    """What its keys begin with, as far as its class says in `key_prefix`, or else the catalog; empty where unknown."""
     problem: str | None = None
     """Why it cannot be used, as far as that was looked into."""
 
@@ -233,7 +235,7 @@ def _is_elsewhere(facts: ProviderFacts, base_url: object) -> bool:
 
 
 def _missing(facts: ProviderFacts, status: KeyStatus) -> APIKeyMissingError:
-    trouble = f" ({status.keyring_problem})" if status.keyring_problem else ""
+    trouble = f" ({status.problem})" if status.problem else ""
     where = f"; keys are made at {facts.key_url}" if facts.key_url else ""
     return APIKeyMissingError(
         f"{facts.name} needs a key and none was found{trouble}: run `homeostasis llm set-key {facts.name}`, or set "
@@ -254,6 +256,7 @@ def _entry(
             default_model=_default_model(maker),
             facts=facts,
             needs_key=_needs_key(maker),
+            key_prefix=_key_prefix(maker, facts),
         )
     if claims:
         loaded, problem = None, None
@@ -267,6 +270,7 @@ def _entry(
             default_model=_default_model(loaded),
             facts=facts,
             needs_key=_needs_key(loaded),
+            key_prefix=_key_prefix(loaded, facts),
             problem=problem,
         )
     if facts is not None:
@@ -276,6 +280,7 @@ def _entry(
             default_model=facts.default_model,
             facts=facts,
             needs_key=facts.needs_key,
+            key_prefix=_key_prefix(None, facts),
         )
     spelling = _litellm_spellings().get(known)
     return None if spelling is None else ProviderEntry(name=spelling, source="litellm")
@@ -291,3 +296,9 @@ def _needs_key(maker: ProviderMaker | None) -> bool | None:
     """As its class says; a function may make anything."""
     needs = getattr(maker, "needs_key", None)
     return needs if isinstance(needs, bool) else None
+
+
+def _key_prefix(maker: ProviderMaker | None, facts: ProviderFacts | None) -> str:
+    """The class's own, else the catalog's first."""
+    prefix = getattr(maker, "key_prefix", None)
+    return prefix if isinstance(prefix, str) else next(iter(facts.key_prefixes), "") if facts is not None else ""

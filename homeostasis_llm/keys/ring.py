@@ -101,7 +101,12 @@ def remove(user: str, seconds: float = WRITE_SECONDS) -> bool:
     """Have the keyring forget that user's secret; False where it has none. Raises `KeyringFailedError`."""
 
     def delete(members: list[Any]) -> bool:
-        holders = [member for member in members if member.get_password(SERVICE, user) is not None]
+        from keyring.errors import NoKeyringError
+
+        try:
+            holders = [member for member in members if member.get_password(SERVICE, user) is not None]
+        except NoKeyringError:
+            return False
         with _alone(holders):
             for holder in holders:
                 _delete(holder, user)

@@ -34,7 +34,8 @@ def store_key(provider: str, secret: SecretStr, label: str | None = None, *, set
     and `ConfigError`; then nothing is stored.
     """
     label = _checked(label)
-    if not secret.get_secret_value().strip():
+    secret = SecretStr(secret.get_secret_value().strip())
+    if not secret.get_secret_value():
         raise KeyValidationError(f"{provider}: the key is empty", provider=provider)
     remember(secret.get_secret_value())
     is_new = label is not None and label not in _labels(provider, settings)
