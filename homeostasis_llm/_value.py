@@ -123,7 +123,9 @@ def _step(step: int | str) -> str:
 
 def check_key(key: str) -> None:
     """Raise `InvalidRequestError` for a key that no HTTP header can carry."""
-    if _UNSENDABLE.search(key):
+    unsendable = _UNSENDABLE.search(key) is not None
+    del key  # no traceback shall hold it
+    if unsendable:
         raise InvalidRequestError(
             "api_key: contains a line break, a space or another character that no key has; copy it again"
         )

@@ -84,13 +84,17 @@ def ask(
     """The body of a good answer to GET. Redirects are not followed: the key would go along. Raises `LLMError`."""
     import httpx
 
+    from pydantic import SecretStr
+
     from ._value import check_key
 
     remember(key)  # before anything can fail that might repeat it
-    check_key(key)
+    secret = SecretStr(key)
+    del key  # no traceback shall hold it
+    check_key(secret.get_secret_value())
     failure: InvalidRequestError | InvalidResponseError | LLMConnectionError | LLMTimeoutError
     try:
-        answer = send(endpoint, key, headers=headers, timeout=timeout)
+        answer = send(endpoint, secret.get_secret_value(), headers=headers, timeout=timeout)
     except httpx.TimeoutException as error:
         failure = LLMTimeoutError(f"{endpoint.provider}: no answer from {endpoint.url} in time").with_cause(error)
     except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:

@@ -13,6 +13,8 @@ from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from pydantic import SecretStr
+
 from .catalog import canonical_name
 from .errors import BrokenPluginError, InvalidRequestError, LLMError
 from .provider import LLMProviderInterface
@@ -67,7 +69,7 @@ def load(name: str, claims: Sequence[EntryPoint]) -> ProviderMaker:
 
 
 def make(
-    name: str, entry_point: EntryPoint, maker: ProviderMaker, key: str, options: Mapping[str, Any]
+    name: str, entry_point: EntryPoint, maker: ProviderMaker, key: SecretStr, options: Mapping[str, Any]
 ) -> LLMProviderInterface:
     """The provider of a plugin that `load` has loaded. Raises `BrokenPluginError`, and what `made_by` raises."""
     try:
@@ -89,10 +91,13 @@ def not_a_maker(provider: object) -> str:
     return "" if callable(provider) else f"is neither a class nor a function, but a {type(provider).__name__}"
 
 
-def made_by(maker: ProviderMaker, name: str, key: str, options: Mapping[str, Any]) -> LLMProviderInterface:
-    """What `maker` makes. Raises `InvalidRequestError` for options that it does not take, and what it raises itself."""
-    check_options(maker, name, key, options)
-    provider = maker(key, **options)
+def made_by(maker: ProviderMaker, name: str, key: SecretStr, options: Mapping[str, Any]) -> LLMProviderInterface:
+    """What `maker` makes. Raises `InvalidRequestError` for options that it does not take, and what it raises itself.
+
+    It is given a plain `str`, which is what constructors expect.
+    """
+    check_options(maker, name, "", options)
+    provider = maker(key.get_secret_value(), **options)
     if not isinstance(provider, LLMProviderInterface):
         raise BrokenPluginError(
             f"{name}: what should make its provider made a {type(provider).__name__}", provider=name

@@ -37,7 +37,7 @@ class LLMProviderInterface(ABC):
 
     def __init__(self, api_key: str | SecretStr | None = None, **options: Any) -> None:
         """`options` set attributes that the class declares; another name raises `InvalidRequestError`."""
-        self.api_key = api_key
+        self.api_key = api_key = SecretStr(api_key) if isinstance(api_key, str) else api_key
         for option, given in options.items():
             # A mistyped base_url must not send the key to the default host.
             if option.startswith("_") or not _is_option(type(self), option):
@@ -61,6 +61,7 @@ class LLMProviderInterface(ABC):
     @api_key.setter
     def api_key(self, key: str | SecretStr | None) -> None:
         secret = key if isinstance(key, SecretStr) else SecretStr(key or "")
+        del key  # no traceback shall hold it
         remember(secret.get_secret_value())
         check_key(secret.get_secret_value())
         self.__dict__["_api_key"] = secret

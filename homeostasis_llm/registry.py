@@ -65,8 +65,10 @@ class ProviderFactory:
         """
         if api_key is not None and not isinstance(api_key, (str, SecretStr)):
             raise InvalidRequestError(f"api_key: must be a str, got {type(api_key).__name__}")
+        if isinstance(api_key, str):
+            api_key = SecretStr(api_key)  # no traceback shall hold it as it is
         if api_key is not None:
-            remember(_plain(api_key))
+            remember(api_key.get_secret_value())
         known = _checked(name)
         with cls._lock:
             registered = cls._registered.get(known)
@@ -192,22 +194,16 @@ def _called(provider: object) -> str:
     return f"{module}.{name}" if name else repr(provider)
 
 
-def _plain(key: str | SecretStr) -> str:
-    return key.get_secret_value() if isinstance(key, SecretStr) else key
-
-
-def _key_if_any(known: str, api_key: str | SecretStr | None, maker: ProviderMaker) -> str:
-    """The key for a provider of somebody else's: a plain `str`, which is what their constructors expect."""
+def _key_if_any(known: str, api_key: SecretStr | None, maker: ProviderMaker) -> SecretStr:
+    """The key for a provider of somebody else's, empty where there is none or it needs none."""
     if api_key is not None:
-        return _plain(api_key)
-    if not getattr(maker, "needs_key", True):
-        return ""
-    found = key_status([known])[known].found
-    return "" if found is None else _plain(found.secret)
+        return api_key
+    found = key_status([known])[known].found if getattr(maker, "needs_key", True) else None
+    return SecretStr("") if found is None else found.secret
 
 
 def _litellm_provider(
-    name: str, known: str, api_key: str | SecretStr | None, options: dict[str, Any]
+    name: str, known: str, api_key: SecretStr | None, options: dict[str, Any]
 ) -> LLMProviderInterface:
     from .litellm_bridge.provider import LiteLLMProvider
 
