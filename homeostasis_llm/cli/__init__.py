@@ -24,7 +24,7 @@ def llm() -> None:
     """Ask language models, and see which there are.
 
     \b
-    Example: homeostasis llm ask "What is water made of?"
+    Example: homeostasis llm ask "What is the capital of France?"
     """
 
 

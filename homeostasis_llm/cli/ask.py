@@ -58,7 +58,7 @@ def ask(
 
     \b
     Examples:
-      homeostasis llm ask "What is water made of?"
+      homeostasis llm ask "What is the capital of France?"
       homeostasis llm ask -m openai:gpt-6-luna "Write a commit message." < changes.diff
     """
     from ..messages import LLMMessage
@@ -158,7 +158,7 @@ def _account(response: LLMResponse) -> str:
         "" if usage is None or usage.input_tokens is None else f"{usage.input_tokens} tokens read",
         "" if usage is None or usage.output_tokens is None else f"{usage.output_tokens} tokens written",
         "" if response.latency is None else f"{response.latency:.2f} s",
-        "" if response.cost is None else f"${response.cost:.6f}",
+        "" if response.cost is None else f"${response.cost:.6f}".rstrip("0").rstrip("."),
         f"ended by: {response.finish_reason}",
     ]
     return ", ".join(part for part in parts if part)
