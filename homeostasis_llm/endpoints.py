@@ -83,7 +83,6 @@ def ask(
 ) -> bytes:
     """The body of a good answer to GET. Redirects are not followed: the key would go along. Raises `LLMError`."""
     import httpx
-
     from pydantic import SecretStr
 
     from ._value import check_key

@@ -67,7 +67,8 @@ def _mended(text: str) -> str:
 
 def _usage(given: object) -> object:
     if isinstance(given, Mapping):
-        return Usage(**given) if "raw" in given else Usage.of(given)  # with `raw` it is a `Usage` taken apart by `asdict`
+        # With `raw` it is a `Usage` that `asdict` took apart.
+        return Usage(**given) if "raw" in given else Usage.of(given)
     return given
 
 

@@ -347,6 +347,16 @@ def test_calls_without_any_id_are_told_apart_by_name() -> None:
     assert len({call.id for call in calls}) == 2
 
 
+def test_the_end_of_one_call_does_not_swallow_the_next() -> None:
+    start, end, other = stream(
+        Fragment(name="add", arguments='{"a"'), Fragment(arguments=": 1}"), Fragment(name="sub", arguments='{"b": 2}')
+    )
+
+    calls = (start + (end + other)).to_response().tool_calls
+
+    assert [(call.name, call.arguments) for call in calls] == [("add", {"a": 1}), ("sub", {"b": 2})]
+
+
 def test_calls_without_any_id_are_told_apart_by_index() -> None:
     merged = merge_chunks(stream(Fragment(0, name="add"), Fragment(1, name="add"), Fragment(0, arguments='{"a": 1}')))
 
