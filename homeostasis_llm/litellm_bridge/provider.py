@@ -114,7 +114,7 @@ class LiteLLMProvider(LLMProviderInterface):
         arguments = self._arguments(request)
         failure: LLMError | None = None
         answer: Any = None
-        with self._exchange(request) as exchange:
+        with await self._aexchange(request) as exchange:
             try:
                 client = await (await self._amade_clients()).async_client()
                 answer = await lane_for(self._litellm_name).acomplete(
@@ -161,7 +161,7 @@ class LiteLLMProvider(LLMProviderInterface):
     async def acomplete_stream(self, request: LLMRequest) -> AsyncIterator[LLMChunk]:
         """`complete_stream` without blocking the event loop."""
         arguments = self._arguments(request)
-        exchange = self._exchange(request)
+        exchange = await self._aexchange(request)
         reader = _StreamReader(self, exchange, arguments["model"])
         stream: AsyncIterator[Any] | None = None
         try:
@@ -227,7 +227,13 @@ class LiteLLMProvider(LLMProviderInterface):
         return self._facts.litellm_name if self._facts is not None else self._name
 
     def _exchange(self, request: LLMRequest) -> Exchange:
+        load_litellm()  # the seconds that this takes are not the provider's
         return Exchange(_overlaid(self._timeout, request.timeout))
+
+    async def _aexchange(self, request: LLMRequest) -> Exchange:
+        if self._clients is None:
+            await asyncio.to_thread(load_litellm)  # an event loop does not have these seconds either
+        return self._exchange(request)
 
     def _arguments(self, request: LLMRequest) -> dict[str, Any]:
         arguments = completion_arguments(request, self.name, self.default_model)
@@ -275,7 +281,7 @@ class LiteLLMProvider(LLMProviderInterface):
         return self._clients
 
     async def _amade_clients(self) -> Clients:
-        # Importing litellm takes seconds, which an event loop does not have.
+        # What they need of litellm may take seconds to import, which an event loop does not have.
         return await asyncio.to_thread(self._made_clients) if self._clients is None else self._clients
 
     def _sdk_url(self) -> str | None:
