@@ -60,7 +60,7 @@ class ChatHomeostasis(BaseChatModel):
     model: str | None = None
     """As the provider calls it; None for the provider's default. Where no provider is named: `provider:model`."""
     api_key: SecretStr | None = None
-    """None has it looked for: in the environment at once, in the keyring at the first call."""
+    """None has it looked for: in the environment at once, in the keyring and elsewhere at the first call."""
     base_url: str | None = None
     """Where the provider is reached, None for its usual address."""
     max_tokens: int | None = None

@@ -70,7 +70,7 @@ def key_variable(name: str) -> str:
 
 
 def key_at_hand(name: str) -> BoundKey | None:
-    """The key of the provider called `name`, where an environment variable has it. Asking the keyring can wait."""
+    """The key of the provider called `name`, where an environment variable has it: the first place that counts."""
     from ..keys.lookup import env_names
 
     found = (os.environ.get(variable, "").strip() for variable in env_names(name))
@@ -82,4 +82,4 @@ def make_provider(name: str, key: SecretStr | None, base_url: str | None) -> LLM
     from ..registry import ProviderFactory
 
     options: dict[str, Any] = {} if base_url is None else {"base_url": base_url}
-    return ProviderFactory.create_provider(name, None if key is None else key.get_secret_value(), **options)
+    return ProviderFactory.create_provider(name, key, **options)
