@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from .catalog import ProviderFacts, all_facts, canonical_name, facts_of, plain_name
+from .config import load_settings, provider_options
 from .endpoints import base_url_from_environment
 from .errors import APIKeyMissingError, BrokenPluginError, InvalidRequestError, UnknownProviderError
 from .keys.lookup import KeyStatus, key_status
@@ -55,13 +56,14 @@ class ProviderFactory:
 
     @classmethod
     def create_provider(cls, name: str, api_key: str | SecretStr | None = None, **options: Any) -> LLMProviderInterface:
-        """The provider of that name; `options` go to its constructor, such as `base_url`.
+        """The provider of that name; `options` go to its constructor, such as `base_url`, before those of the settings.
 
         Without an `api_key`, `keys.lookup.find_key` is asked for one; `""` says that there shall be none. Raises
         `APIKeyMissingError` where none is found and the catalog knows that nothing works without, unless requests go to
         another base URL than the provider's own: a gateway may want none. Other providers get `""` and decide.
 
-        Raises `UnknownProviderError`, `BrokenPluginError`, and `InvalidRequestError` for options it does not take.
+        Raises `UnknownProviderError`, `BrokenPluginError`, `ConfigError` for settings that cannot be read, and
+        `InvalidRequestError` for options it does not take.
         """
         if api_key is not None and not isinstance(api_key, (str, SecretStr)):
             raise InvalidRequestError(f"api_key: must be a str, got {type(api_key).__name__}")
@@ -70,6 +72,8 @@ class ProviderFactory:
         if api_key is not None:
             remember(api_key.get_secret_value())
         known = _checked(name)
+        # What the caller says goes before what the user has set.
+        options = {**provider_options(known, load_settings()), **options}
         with cls._lock:
             registered = cls._registered.get(known)
         if registered is not None:
