@@ -24,8 +24,9 @@ class Attempt(Generic[T]):
         return self._thread.is_alive()
 
     def finished_within(self, seconds: float) -> bool:
-        """Begin, and wait no longer than that."""
-        self._thread.start()
+        """Begin, unless it has, and wait no longer than that."""
+        if self._thread.ident is None:
+            self._thread.start()
         self._thread.join(seconds)
         return not self._thread.is_alive()
 

@@ -28,6 +28,9 @@ PASSPHRASE = "HOMEOSTASIS_KEYRING_PASSWORD"  # noqa: S105  # the variable's name
 _LOCK_SECONDS = 20.0
 """How long others may be busy with the file: deriving a key from the passphrase takes each a good part of a second."""
 
+BUSY_SECONDS = 60.0
+"""How long it may take beyond what a keyring may: it waits for nobody, but for a slow machine."""
+
 _Stamp = tuple[int, int, int]
 
 _given: SecretStr | None = None
@@ -52,6 +55,8 @@ class EncryptedFile:
         """`backend` is a `CryptFileKeyring`, which says where the file is and is itself left alone."""
         self._kind: Callable[[], Any] = type(backend)
         self.path = Path(os.path.realpath(backend.file_path))
+        self.busy = False
+        """Whether it is at work now."""
 
     @property
     def exists(self) -> bool:
@@ -144,12 +149,15 @@ class EncryptedFile:
     @contextlib.contextmanager
     def _told(self, what: str) -> Iterator[None]:
         """Turn an error of the operating system into ours."""
+        self.busy = True
         try:
             yield
         except OSError as error:
             problem = error.strerror or type(error).__name__
         else:
             return
+        finally:
+            self.busy = False
         raise SourceTroubleError(f"{self} cannot be {what}: {problem}")
 
     def _sweep(self) -> None:

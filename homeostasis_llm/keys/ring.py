@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from ..redaction import redact
 from .bounded import Attempt
 from .encrypted_file import BACKEND as ENCRYPTED_FILE
-from .encrypted_file import EncryptedFile
+from .encrypted_file import BUSY_SECONDS, EncryptedFile
 from .errors import SourceTroubleError
 
 SERVICE = "homeostasis-llm"
@@ -244,8 +244,9 @@ def _visit(work: Callable[[list[Any]], T], seconds: float) -> T:
     with _visits:
         if _hanging is not None and _hanging.under_way:
             raise KeyringFailedError(_NO_ANSWER, locked=True)
-        attempt = Attempt(lambda: _outcome(work), "homeostasis-keyring")
-        if not attempt.finished_within(seconds):
+        asked: list[Any] = []
+        attempt = Attempt(lambda: _outcome(work, asked), "homeostasis-keyring")
+        if not attempt.finished_within(seconds) and not _finishes(attempt, asked):
             _hanging = attempt
             raise KeyringFailedError(
                 f"the keyring did not answer within {seconds:g} s; it may be waiting to be unlocked", locked=True
@@ -258,7 +259,14 @@ def _visit(work: Callable[[list[Any]], T], seconds: float) -> T:
     return found
 
 
-def _outcome(work: Callable[[list[Any]], Any]) -> _Outcome:
+def _finishes(attempt: Attempt[_Outcome], asked: list[Any]) -> bool:
+    """Whether what has taken long is our own doing, and ends."""
+    return any(isinstance(member, EncryptedFile) and member.busy for member in asked) and attempt.finished_within(
+        BUSY_SECONDS
+    )
+
+
+def _outcome(work: Callable[[list[Any]], Any], asked: list[Any]) -> _Outcome:
     try:
         import keyring
         from keyring import errors
@@ -268,10 +276,10 @@ def _outcome(work: Callable[[list[Any]], Any]) -> _Outcome:
     locked = False
     try:
         backend = _name(keyring.get_keyring())
-        members = _members()
-        if members and isinstance(members[0], EncryptedFile):
+        asked += _members()
+        if asked and isinstance(asked[0], EncryptedFile):
             backend = ENCRYPTED_FILE
-        return _Outcome(result=work(members))
+        return _Outcome(result=work(asked))
     except errors.NoKeyringError:
         problem = "this system has no keyring"
     except errors.KeyringLocked:
