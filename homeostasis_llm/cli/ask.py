@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .arguments import PROVIDER
 from .choice import EMBEDDED, choose
 from .terminal import as_text, note, piped_text, standard_input, write_answer
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("prompt", required=False)
-@click.option("-p", "--provider", metavar="NAME", help="Who answers: a name from `homeostasis llm providers`.")
+@click.option(
+    "-p", "--provider", metavar="NAME", type=PROVIDER, help="Who answers: a name from `homeostasis llm providers`."
+)
 @click.option("-m", "--model", metavar="NAME", help="The model; without -p, its provider and a colon may go before it.")
 @click.option("-s", "--system", metavar="TEXT", help="What the model is told before the prompt.")
 @click.option("--temperature", type=click.FloatRange(min=0), help="0 for the likeliest words, more for others.")

@@ -6,11 +6,12 @@ import json
 
 import click
 
+from .arguments import PROVIDER
 from .terminal import note, one_line
 
 
 @click.command()
-@click.argument("provider")
+@click.argument("provider", type=PROVIDER)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def models(*, provider: str, as_json: bool) -> None:
     """List the models of PROVIDER that your key may use, one a line, as the provider tells them.
