@@ -58,7 +58,7 @@ class KeyCheck:
     status: int | None = None
     """The HTTP status; None where no answer came."""
     seconds: float | None = None
-    """From the first question to the last answer; None where nothing was asked."""
+    """What the questions took, a first completion's with the time that litellm takes to load; None where none was."""
     asked: str = ""
     """What was asked, as in `GET https://api.openai.com/v1/models`; empty where nothing was."""
     charged: bool = False

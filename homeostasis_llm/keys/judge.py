@@ -22,6 +22,7 @@ from ..errors import (
     AuthenticationError,
     ContentRefusedError,
     ContextLengthError,
+    InvalidRequestError,
     InvalidResponseError,
     LLMConnectionError,
     LLMError,
@@ -235,7 +236,7 @@ def _of_error(  # noqa: PLR0911  # a table of cases
     seen: dict[str, Any] = {"status": error.status_code, "said": said}
     words = {word.lower() for word in words}
     match error:
-        case AuthenticationError() | PermissionDeniedError() if any("expired" in word for word in words):
+        case AuthenticationError() | PermissionDeniedError() | InvalidRequestError() if _any_expired(words):
             advice = f"Make a new one{_at(case.facts.key_url)}."
             return case.check(KeyOutcome.EXPIRED, f"{case.who} says that the key has expired.", advice, **seen)
         case AuthenticationError():
@@ -280,6 +281,11 @@ def _of_error(  # noqa: PLR0911  # a table of cases
         case LLMConnectionError() | LLMTimeoutError():
             return _unreachable(case, *obstacle_of(error))
     return _unclear(case, error, seen)
+
+
+def _any_expired(words: Iterable[str]) -> bool:
+    """Whether a word says so, as in `expired_key` (LiteLLM's proxy, older ones with 400) or `ExpiredTokenException`."""
+    return any("expired" in word for word in words)
 
 
 def _unclear(case: _Case, error: LLMError, seen: dict[str, Any]) -> KeyCheck:

@@ -75,9 +75,7 @@ def _obstacle(error: BaseException, links: list[BaseException], kinds: set[str])
         return found
     if "RemoteProtocolError" in kinds:
         # h11 reads HTTP; without it in the chain, the connection was closed before there was anything to read.
-        garbled = "closed connection" not in str(error) and any(
-            type(link).__module__.startswith("h11") for link in links
-        )
+        garbled = any(type(link).__module__.startswith("h11") for link in links)
         return (Obstacle.PROTOCOL if garbled else Obstacle.RESET), ""
     if kinds & {"ReadError", "WriteError", "CloseError"}:
         return Obstacle.RESET, ""

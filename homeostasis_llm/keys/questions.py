@@ -11,15 +11,16 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from ..catalog import ProviderFacts, canonical_name, facts_of
 from ..endpoints import Endpoint, base_url_from_environment, key_endpoint, models_endpoint, read_models
-from ..errors import InvalidRequestError, InvalidResponseError
+from ..errors import InvalidRequestError
 from ..redaction import remember
 from .check import KeyCheck, KeyOutcome
 from .judge import Answer, judge, malformed, unasked
 from .malformed import inspect_key
-from .obstacles import Obstacle
+from .obstacles import Obstacle, SettingsError
 from .wire import Reply, host_of, shown
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ class Matter:
         its_own = None if isinstance(provider, (str, ProviderFacts)) else provider
         name = canonical_name(provider if isinstance(provider, str) else provider.name)
         facts = row or facts_of(name) or ProviderFacts(name=name, title=name, env=(), auth="none")
-        options = {"base_url": base_url, "headers": headers}
+        # A row of one's own may say where requests go; the provider's object only knows the catalog's.
+        options = {"base_url": base_url or (row and row.base_url), "headers": headers}
         return cls(
             facts=facts,
             key=key,
@@ -165,6 +167,8 @@ def steps(matter: Matter) -> Steps:
     ask_itself = matter.its_own is not None
     if matter.by_name:
         ask_itself = _done((yield Call(partial(_is_somebodys, matter.facts.name), bounded=True)))
+    if matter.base_url is not None and not _is_web_address(matter.base_url):
+        return judge(matter.facts, matter.key, SettingsError(Obstacle.ADDRESS))
     key = matter.key
     wrong = inspect_key(key)
     if wrong is not None and (key or not (ask_itself or matter.may_lack_key)):
@@ -234,9 +238,11 @@ def _ask_for_a_token(matter: Matter, listing: bytes | None) -> Steps:
     """What a completion of one token says of the key; where it says nothing, what else does."""
     provider: LLMProviderInterface = _done((yield Call(matter.make, bounded=True)))
     try:
-        model = matter.model or (yield from _model(matter, provider, listing))
+        model, check = matter.model, None
         if not model:
-            return unasked(
+            model, check = yield from _model(matter, provider, listing)
+        if not model:
+            return check or unasked(
                 matter.facts,
                 f"Only a completion can tell about the key, and {matter.facts.title} has no model for one by default.",
                 "Name a model of it.",
@@ -260,23 +266,24 @@ def _ask_for_a_token(matter: Matter, listing: bytes | None) -> Steps:
     return check
 
 
-def _model(matter: Matter, provider: LLMProviderInterface, listing: bytes | None) -> Generator[Any, Any, str]:
-    """A model to ask: by default the catalog's; at another server one that it has."""
-    usual = provider.default_model
+def _model(
+    matter: Matter, provider: LLMProviderInterface, listing: bytes | None
+) -> Generator[Any, Any, tuple[str, KeyCheck | None]]:
+    """A model to ask: the catalog's, or one that another server has; and what that one's list says of the key."""
+    usual, check = provider.default_model, None
     endpoint = models_endpoint(matter.facts, matter.base_url)
     if listing is None and endpoint is not None and (matter.elsewhere or not usual):
-        found = (yield Get(endpoint, matter.key)).found
-        listing = found.body if isinstance(found, Answer) and found.status < 300 else None
-    if listing is None:
-        if usual or endpoint is not None:
-            return usual
-        names = (yield Call(provider.get_available_models, bounded=True)).found
-        return names[0] if isinstance(names, list) and names else ""
-    try:
+        came = yield Get(endpoint, matter.key)
+        check = matter.of_answer(came, endpoint, listing=True)
+        listing = came.found.body if check.outcome is KeyOutcome.VERIFIED else None
+    if listing is not None:
         names = read_models(listing, matter.facts.name)
-    except InvalidResponseError:
-        return usual
-    return usual if usual in names or not names else names[0]
+        return (usual if usual in names or not names else names[0]), None
+    if usual or endpoint is not None:
+        return usual, check
+    # litellm's price list has some of the models of providers that do not list them.
+    names = (yield Call(provider.get_available_models, bounded=True)).found
+    return (names[0] if isinstance(names, list) and names else ""), None
 
 
 def _complete(matter: Matter, provider: LLMProviderInterface, model: str, *, bounded: bool = False) -> Steps:
@@ -310,6 +317,14 @@ def _is_somebodys(name: str) -> bool:
     from ..registry import ProviderFactory
 
     return ProviderFactory.describe(name).source not in {"catalog", "litellm"}
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not match, a port that is no number
+        return False
 
 
 def _revealed(key: object) -> str:

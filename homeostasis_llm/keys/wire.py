@@ -146,6 +146,8 @@ class _Way:
     def __init__(self, endpoint: Endpoint) -> None:
         self._url = endpoint.url
         self._proxied = self._past = False
+        self.answered = False
+        """Whether an answer has begun."""
         self._begun: float | None = None
 
     def begin(self) -> None:
@@ -172,6 +174,8 @@ class _Way:
             self._proxied = (details["host"], details["port"]) != (url.raw_host.decode(), port)
         elif event == "proxy.start_tls.started":
             self._past = True
+        elif event == "http11.receive_response_headers.complete":
+            self.answered = True
 
     async def anote(self, event: str, details: Mapping[str, Any]) -> None:
         """`note` for async."""
@@ -210,6 +214,8 @@ def _reply(error: Exception, way: _Way) -> Reply:
 
     if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
         error = SettingsError(Obstacle.ADDRESS)
+    elif isinstance(error, httpx.RemoteProtocolError) and way.answered:
+        error = ConnectionResetError()  # h11 does not tell an end that came too soon from something that is no HTTP
     elif isinstance(error, httpx.DecodingError):
         error = InvalidResponseError("the answer cannot be unpacked")
     return Reply(error, way.seconds, way.at_proxy)
