@@ -26,6 +26,7 @@ from ..errors import (
     LLMError,
     LLMTimeoutError,
 )
+from ..redaction import redact
 from .exchange import Exchange
 from .incoming import tail_events
 from .runtime import load_litellm
@@ -109,7 +110,7 @@ def _refined(told: LLMError, error: Exception) -> LLMError:
 def _told_in_band(exchange: Exchange, provider: str, model: str | None) -> LLMError | None:
     """The error that a stream, or a body with a good status, told in JSON."""
     for event in reversed(list(tail_events(exchange))):
-        if event.get("error") or event.get("type") == "error" or "errorCode" in event:
+        if event.get("error") or event.get("type") in {"error", "response.failed"} or "errorCode" in event:
             return error_from_answer(exchange.status, exchange.headers, event, provider=provider, model=model)
     return None
 
@@ -169,4 +170,5 @@ def _first_line(error: BaseException) -> str:
     *_, innermost = _chain(error)
     lines = str(innermost).strip().splitlines() or [type(innermost).__name__]
     said = lines[0].partition(" To drop these")[0]  # advice on settings of litellm's that are not ours to offer
+    said = redact(said)  # before it is cut, so that no half of a key survives
     return re.sub(r"^(litellm\.)?\w*(Error|Exception)\b( -|:) ", "", said)[:300]

@@ -118,7 +118,7 @@ def _raw_answer(exchange: Exchange) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _finish_reason(events: Sequence[Mapping[str, Any]], litellms: str | None) -> tuple[str | None, FinishReason]:
+def _finish_reason(events: Sequence[Mapping[str, Any]], litellms: str | None) -> tuple[str | int | None, FinishReason]:
     """The last word on why an answer ended, as the provider said it, and what it means."""
     word = next((said for event in reversed(events) if (said := raw_finish_reason(event))), litellms)
     finish = finish_reason_of(word)
@@ -135,8 +135,9 @@ def _usage(events: Sequence[Mapping[str, Any]], litellms: Any, exchange: Exchang
     """The provider's count. Where the wire shows none, litellm's is its own guess, and unknown is the truth."""
     told: Usage | None = None
     for event in events:
-        if (counts := raw_usage(event)) is not None:
-            told = Usage.of(counts) if told is None else told.updated(Usage.of(counts))
+        counts = Usage.of(raw_usage(event) or {})
+        if any(counts[name] is not None for name in ("input_tokens", "output_tokens", "total_tokens")):
+            told = counts if told is None else told.updated(counts)
     if told is not None or litellms is None or (exchange.size and _COUNTS.search(exchange.tail) is None):
         return told
     return Usage.of({name: count for name, count in _plain(litellms).items() if count is not None})

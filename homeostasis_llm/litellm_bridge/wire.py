@@ -12,10 +12,10 @@ from typing import Any
 _OLLAMA_COUNTS = ("prompt_eval_count", "eval_count")
 
 
-def raw_finish_reason(raw: Mapping[str, Any]) -> str | None:
-    """Why the answer ended, in the provider's own word."""
+def raw_finish_reason(raw: Mapping[str, Any]) -> str | int | None:
+    """Why the answer ended, in the provider's own word or number."""
     choice, candidate, delta = _first(raw.get("choices")), _first(raw.get("candidates")), _first(raw.get("delta"))
-    return _text(
+    return _word(
         choice.get("finish_reason"),
         candidate.get("finishReason"),
         delta.get("stop_reason"),
@@ -47,8 +47,8 @@ def raw_usage(raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
         _first(raw.get("message")).get("usage"),  # Anthropic: message_start
         _first(raw.get("delta")).get("usage"),  # Cohere v2: message-end
         response.get("usage"),  # OpenAI responses: response.completed
-        _first(raw.get("meta")).get("billed_units"),  # Cohere v1
-        _first(response.get("meta")).get("billed_units"),  # Cohere v1: stream-end
+        raw.get("meta"),  # Cohere v1
+        response.get("meta"),  # Cohere v1: stream-end
         raw if any(name in raw for name in _OLLAMA_COUNTS) else None,
     )
     found = next((place for place in places if isinstance(place, dict) and place), None)
@@ -64,3 +64,8 @@ def _first(found: object) -> Mapping[str, Any]:
 
 def _text(*places: object) -> str | None:
     return next((found for found in places if isinstance(found, str) and found), None)
+
+
+def _word(*places: object) -> str | int | None:
+    """As `_text`; Google numbers its reasons where it was asked for numbers."""
+    return next((found for found in places if found and isinstance(found, (str, int))), None)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +84,22 @@ def test_asking_where_it_is_and_what_is_set_creates_nothing(home: Path) -> None:
 
 def test_a_change_is_seen_at_the_next_read(write: Write) -> None:
     path = write('active_provider = "groq"')
+    os.utime(path, (LONG_AGO, LONG_AGO))
     assert load_settings(path).active_provider == "groq"
 
-    # Of the same size, in the same file, and within one tick of some file systems' clocks.
     path.write_text('active_provider = "qrog"', encoding="utf-8")
+    assert load_settings(path).active_provider == "qrog"
+
+
+def test_a_change_within_one_tick_of_the_file_systems_clock_is_seen(write: Write) -> None:
+    path = write('active_provider = "groq"')
+    just_now = time.time() + 3600  # and so it stays, however slow this test is
+    os.utime(path, (just_now, just_now))
+    assert load_settings(path).active_provider == "groq"
+
+    # In the same file, of the same size and at the same time.
+    path.write_text('active_provider = "qrog"', encoding="utf-8")
+    os.utime(path, (just_now, just_now))
     assert load_settings(path).active_provider == "qrog"
 
 
@@ -321,16 +335,16 @@ def test_a_link_to_itself_is_told(tmp_path: Path) -> None:
 
 
 @not_windows
-def test_a_device_is_not_replaced_by_a_file(tmp_path: Path) -> None:
-    nothing = tmp_path / "null"
-    nothing.symlink_to("/dev/null")
+def test_what_is_no_ordinary_file_is_not_replaced_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Not /dev/null, which stands for all of them: whoever breaks this as root would replace the system's own.
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as odd:
+        odd.bind("odd")
 
-    assert load_settings(nothing) == Settings()
-    # Refused before anything is written beside it, in /dev.
-    before = names_in(Path("/dev"))
-    with pytest.raises(ConfigError, match=r"is no ordinary file, and so cannot be changed$"):
-        set_enable_fallback(False, path=nothing)
-    assert names_in(Path("/dev")) == before
+        with pytest.raises(ConfigError, match=r"is no ordinary file, and so cannot be changed$"):
+            set_enable_fallback(False, path=tmp_path / "odd")
+
+    assert names_in(tmp_path) == {"odd"}
 
 
 # Several at once
