@@ -101,7 +101,7 @@ class Answer:
                 "max_tokens": tools.JUDGED_TOKENS,
             }
             plain = {"temperature": 0, "frequency_penalty": 0, "logprobs": True, "top_logprobs": 1}
-            self._ask_raw({**body, **plain}, weigh)
+            self._ask_raw({**body, **plain, "cache_prompt": False}, weigh)
         return sum(logarithms), len(logarithms)
 
     def _call_tool(self, tool: Tool) -> None:

@@ -72,6 +72,7 @@ def sampling(request: LLMRequest, engine: Engine, *, json: bool) -> Body:
         "stop": request.stop,
         "max_tokens": tuning.max_tokens if request.max_tokens is None else request.max_tokens,
         "frequency_penalty": penalty,
+        "cache_prompt": tuning.cache_prompt,
         **_effort(request, engine),
     }
     return {**{name: value for name, value in asked.items() if value is not None}, **request.extra}

@@ -26,7 +26,7 @@ class Engine:
 
     def __init__(self, loading: Loading) -> None:
         """Load the model. Raises `ModelNotFoundError`."""
-        self.name, self.tuning = loading.name, loading.tuning
+        self.name, self.tuning = loading.model.name, loading.model.tuning
         # Nobody is told the key, and nobody finds the socket, for its name is gone once this is done.
         key = secrets.token_urlsafe(32)
         with _private_host() as host:

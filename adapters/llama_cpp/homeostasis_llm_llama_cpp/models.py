@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from homeostasis_llm import ModelNotFoundError
@@ -14,15 +15,24 @@ _REPOSITORY = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(?::(?P<wanted>.+))?")
 _MAGIC = b"GGUF"
 
 
-def find(name: str) -> tuple[Path, Tuning]:
-    """The file of the model called `name`, downloaded if need be, and how to ask it. Raises `ModelNotFoundError`."""
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that is here."""
+
+    name: str
+    path: Path
+    tuning: Tuning
+
+
+def find(name: str) -> Model:
+    """The model called `name`, downloaded if need be. Raises `ModelNotFoundError`, and as `hub.find` does."""
     if name.lower() == smollm2.NAME:
-        return smollm2.find(), smollm2.TUNING
+        return Model(smollm2.NAME, smollm2.find(), smollm2.TUNING)
     path = Path(name).expanduser()
     if path.exists() or (path.suffix.lower() == ".gguf" and ":" not in path.name):
-        return _checked(path, name), PLAIN
+        return Model(name, _checked(path, name), PLAIN)
     if found := _REPOSITORY.fullmatch(name):
-        return _checked(hub.find(found["repository"], found["wanted"]), name), PLAIN
+        return Model(name, _checked(hub.find(found["repository"], found["wanted"]), name), PLAIN)
     raise ModelNotFoundError(
         f"there is no model {name!r}: give {smollm2.NAME}, the path of a .gguf file, or a repository of Hugging Face "
         "(owner/repository, or owner/repository:file)",

@@ -11,7 +11,6 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock
 from typing import Any
 from weakref import WeakSet
@@ -19,7 +18,7 @@ from weakref import WeakSet
 from homeostasis_llm import ModelNotFoundError
 
 from . import calls, llama_log
-from .tuning import Tuning
+from .models import Model
 
 Chunk = dict[str, Any]
 """A piece of an answer in the chat-completions form."""
@@ -34,10 +33,7 @@ _loading = Lock()
 class Loading:
     """Which model to load, and how."""
 
-    path: Path
-    name: str
-    """What the model is called towards those who ask."""
-    tuning: Tuning
+    model: Model
     context_tokens: int
     """What prompt and answer of one request may have together; less where the model was made for less."""
     parallel: int
@@ -100,10 +96,10 @@ _alive: WeakSet[Native] = WeakSet()
 def _open(loading: Loading, host: str, key: str | None, http_threads: int | None) -> Any:
     import xllamacpp
 
-    tuning = loading.tuning
+    tuning = loading.model.tuning
     params = xllamacpp.CommonParams()
-    params.model.path = str(loading.path)
-    params.model_alias = {loading.name}
+    params.model.path = str(loading.model.path)
+    params.model_alias = {loading.model.name}
     params.hostnames = [host]
     if key is not None:
         params.api_keys = [key]
@@ -120,6 +116,7 @@ def _open(loading: Loading, host: str, key: str | None, http_threads: int | None
     params.n_batch = _STRETCH
     # By default up to 8 GB for conversations that may go on. Each place remembers its last one in any case.
     params.cache_ram_mib = 0
+    params.cache_idle_slots = False
     params.warmup = False
     threads = tuning.threads if loading.threads is None else loading.threads
     if threads is not None:
@@ -135,6 +132,8 @@ def _open(loading: Loading, host: str, key: str | None, http_threads: int | None
         params.sampling.penalty_freq = tuning.frequency_penalty
     if tuning.max_tokens is not None:
         params.n_predict = tuning.max_tokens
+    if tuning.cache_prompt is not None:
+        params.cache_prompt = tuning.cache_prompt
     # One at a time: the log and its verbosity are the process's.
     with _loading:
         params.verbosity = llama_log.verbosity()
@@ -144,7 +143,7 @@ def _open(loading: Loading, host: str, key: str | None, http_threads: int | None
                 return xllamacpp.Server(params)
         except RuntimeError:  # "Failed to init server, please check the input params."
             reason = re.sub(r"^\w+: ", "", errors[0]) if errors else "llama.cpp gives no reason"
-    raise ModelNotFoundError(f"cannot load {loading.path}: {reason}", model=loading.name)
+    raise ModelNotFoundError(f"cannot load {loading.model.path}: {reason}", model=loading.model.name)
 
 
 def _close_all() -> None:

@@ -25,6 +25,7 @@ from .engine import engine_for, release
 from .native import Loading
 
 CONTEXT_TOKENS = 8192
+_LEAST_CONTEXT = 256  # llama.cpp rounds up to multiples of it
 PARALLEL = 2
 
 
@@ -64,7 +65,7 @@ class LlamaCppProvider(LLMProviderInterface):
         if not model:
             raise InvalidRequestError("model: is empty; leave it out for the packaged model")
         self._model = model
-        self._context_tokens = _whole_number("context_tokens", context_tokens, 64)
+        self._context_tokens = _whole_number("context_tokens", context_tokens, _LEAST_CONTEXT)
         self._parallel = _whole_number("parallel", parallel, 1)
         self._threads = None if threads is None else _whole_number("threads", threads, 1)
         self._chat_template = chat_template
@@ -124,11 +125,8 @@ class LlamaCppProvider(LLMProviderInterface):
         return work
 
     def _loading(self, model: str) -> Loading:
-        path, tuning = models.find(model)
         return Loading(
-            path=path,
-            name=model,
-            tuning=tuning,
+            model=models.find(model),
             context_tokens=self._context_tokens,
             parallel=self._parallel,
             threads=self._threads,

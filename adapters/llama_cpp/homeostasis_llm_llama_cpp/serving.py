@@ -26,11 +26,8 @@ def serve(
     a client must send it, as `Authorization: Bearer` or `x-api-key`; without one, everybody on this machine may ask.
     The other parameters are as for `LlamaCppProvider`. Raises `ModelNotFoundError`.
     """
-    path, tuning = models.find(model)
     loading = Loading(
-        path=path,
-        name=model,
-        tuning=tuning,
+        model=models.find(model),
         context_tokens=context_tokens,
         parallel=parallel,
         threads=threads,

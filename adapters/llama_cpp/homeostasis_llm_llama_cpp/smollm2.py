@@ -41,6 +41,9 @@ TUNING = Tuning(
     temperature=0.0,
     frequency_penalty=0.3,
     json_frequency_penalty=0.6,
+    # Going on from a remembered prompt rounds otherwise than reading all of it, and then the same question gets now and
+    # then another answer. This model reads a thousand tokens in a second or two: it can afford to be reproducible.
+    cache_prompt=False,
     # What is worth reading is said by then.
     max_tokens=512,
     # A second thread gains a tenth on an idle machine, and on a busy one each of its many small steps waits for both.

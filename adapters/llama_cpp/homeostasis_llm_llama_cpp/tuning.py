@@ -18,6 +18,8 @@ class Tuning:
     json_frequency_penalty: float | None = None
     """In place of `frequency_penalty` where the answer is to be JSON."""
     max_tokens: int | None = None
+    cache_prompt: bool | None = None
+    """Whether to go on from what is remembered of the prompt before, where two begin alike."""
     threads: int | None = None
     """To write with; prompts are read with all cores."""
 
