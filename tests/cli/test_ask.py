@@ -212,6 +212,16 @@ def test_the_keyring_is_left_alone_where_the_environment_has_a_key(monkeypatch: 
     assert len(Watched.asked) == without > 20
 
 
+def test_the_active_provider_goes_before_any_key(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", SENT_KEY)
+    run("llm", "set-active-provider", "scripted")
+
+    asked = run("llm", "ask", "hi", "-v")
+
+    assert asked.stdout == "Hello, world\n"
+    assert asked.stderr.startswith("scripted answers: it is the active provider.\n")
+
+
 @pytest.mark.parametrize("variable", ["AZURE_API_KEY", "CLOUDFLARE_API_KEY", "AWS_BEARER_TOKEN_BEDROCK"])
 def test_who_needs_to_be_told_more_than_a_key_is_not_chosen(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, SENT_KEY)
@@ -275,7 +285,7 @@ def test_without_any_key_the_embedded_model_answers_and_says_so_in_one_line(run:
     assert asked.exit_code == 0, asked.stderr
     assert "Paris" in asked.stdout
     assert asked.stderr == (
-        "llama_cpp answers: no key was found; it is a small model in this process, for trying things.\n"
+        "llama_cpp answers: no key was found; this is a small model in this process, for trying things.\n"
     )
 
 

@@ -160,7 +160,7 @@ def test_a_key_that_is_refused_is_one_line(run: Run, openai: Loopback) -> None:
         (["llm", "models", "openai", "--jsn"], 2, "Did you mean '--json'?"),
         (["llm", "providers", "--al"], 2, "Did you mean"),
         (["llm", "providers", "openai"], 2, "unexpected extra argument (openai)"),
-        (["llm", "provider"], 2, "Did you mean 'providers'?"),
+        (["llm", "modles"], 2, "Did you mean 'models'?"),
         (["lm", "ask"], 2, "Did you mean 'llm'?"),
         (["--verion"], 2, "Did you mean '--version'?"),
     ],
