@@ -42,7 +42,7 @@ def choose(provider: str | None, model: str | None) -> Choice:
 
 
 def _unnamed(model: str | None) -> Choice:
-    """The active provider, else the catalog's first with a key in the environment or elsewhere, else the embedded one."""
+    """The active provider, else the catalog's first with a key in the environment, or anywhere, else the embedded."""
     from ..catalog import all_facts
     from ..config import load_settings
     from ..keys.lookup import env_names, key_status
