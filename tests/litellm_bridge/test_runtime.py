@@ -40,7 +40,10 @@ except LLMError:
 """
 
 
-@pytest.mark.parametrize("flags", [[], ["-X", "dev", "-W", "ignore::DeprecationWarning"]], ids=["plain", "dev mode"])
+# Not with `-X dev`: on a busy machine asyncio's debug mode has slow callbacks to report, which are no fault.
+@pytest.mark.parametrize(
+    "flags", [[], ["-W", "always::ResourceWarning", "-W", "always::RuntimeWarning"]], ids=["plain", "all warnings"]
+)
 def test_calls_of_every_kind_print_nothing_and_leave_nothing_open(
     flags: list[str], loopback: Loopback, tmp_path: Path
 ) -> None:
