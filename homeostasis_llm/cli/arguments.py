@@ -20,13 +20,14 @@ class ProviderName(StringParamType):
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[CompletionItem[str]]:
-        """The names that begin so, in any case and with `-` for `_`."""
+        """The names that begin so, in any case and with `-` for `_`. Those of litellm only if no other does."""
         from ..catalog import plain_name
         from ..registry import ProviderFactory
 
         beginning = plain_name(incomplete)
-        names = ProviderFactory.get_supported_providers()
-        return [CompletionItem(name) for name in names if plain_name(name).startswith(beginning)]
+        begun = [entry for entry in ProviderFactory.entries() if plain_name(entry.name).startswith(beginning)]
+        usual = [entry for entry in begun if entry.source != "litellm"]
+        return [CompletionItem(entry.name) for entry in usual or begun]
 
 
 class ProviderOrAuto(ProviderName):

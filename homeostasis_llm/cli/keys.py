@@ -225,8 +225,11 @@ def remove_key(*, provider: str | None, label: str | None, everything: bool, for
     if label is not None and everything:
         raise click.UsageError("--all and --label exclude each other.")
     from ..api_key_manager import APIKeyManager
+    from ..catalog import canonical_name
 
     manager = APIKeyManager()
+    if provider is not None:
+        provider = canonical_name(provider)
     unlock(to_store=False)
     doomed = [(provider, label)] if provider is not None and not everything else _stored(manager, provider)
     if everything and doomed and not force:

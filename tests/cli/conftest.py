@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import keyring
 import pytest
 from click.testing import CliRunner, Result
+from keyring.backend import KeyringBackend
 
 from homeostasis_llm.cli import homeostasis
 from tests.loopback import Loopback
 
 Run = Callable[..., Result]
+UseKeyring = Callable[[KeyringBackend], None]
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
 SENT_KEY = "secret-0123456789"
@@ -54,6 +57,20 @@ def install(folder: Path, distribution: str, **entry_points: str) -> None:
 def scripted(plugins: Path) -> None:
     """The provider of scripted.py is installed."""
     install(plugins, "scripted-llm", scripted="tests.cli.scripted:Scripted", silent="tests.cli.scripted:Silent")
+
+
+@pytest.fixture
+def picky(plugins: Path) -> None:
+    """The provider of picky.py is installed."""
+    install(plugins, "picky-llm", picky="tests.cli.picky:Picky")
+
+
+@pytest.fixture
+def use_keyring() -> Iterator[UseKeyring]:
+    """Sets the keyring of this process, until the test is over."""
+    before = keyring.get_keyring()
+    yield keyring.set_keyring
+    keyring.set_keyring(before)
 
 
 @pytest.fixture
