@@ -111,6 +111,17 @@ def test_every_file_that_a_document_names_is_there(document: Path) -> None:
     assert missing == []
 
 
+def test_every_module_is_in_the_table_of_what_to_open_by_itself_or_by_its_folder() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = {name for line in text.splitlines() if line.startswith("| ") for name in _FILE_NAME.findall(line)}
+    packages = (ROOT / "homeostasis_llm", ROOT / "adapters" / "llama_cpp" / "homeostasis_llm_llama_cpp")
+    modules = [
+        path.relative_to(ROOT) for package in packages for path in package.rglob("*.py") if path.stem != "__init__"
+    ]
+
+    assert [str(path) for path in modules if not named & {str(path), f"{path.parent}/"}] == []
+
+
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the checks are a bash script")
 def test_a_mistyped_check_is_refused_by_name() -> None:
     asked = subprocess.run(
