@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+from homeostasis_llm import redaction
 from tests import offline
 from tests.loopback import Loopback
 from tests.personal import is_personal
@@ -16,6 +18,10 @@ from tests.personal import is_personal
 pytest_plugins = ("pytester",)
 
 ROOT = Path(__file__).parent
+
+# For as long as it takes: a busy machine is no reason to fail.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 offline.refuse_the_network()
 
@@ -51,6 +57,12 @@ def _own_keyring() -> Iterator[None]:
 
         if isinstance(kept := keyring.get_keyring(), MemoryKeyring):
             kept.clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_key_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys are known for the life of the process; a test's made-up one may be a word of another's text."""
+    monkeypatch.setattr(redaction, "_known", {})
 
 
 @pytest.fixture(autouse=True)
