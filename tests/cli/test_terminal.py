@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Start
+from tests.loopback import Loopback
+
+from .conftest import SENT_KEY, Start
+from .test_ask import sse
 
 pytestmark = pytest.mark.usefixtures("scripted")
 
@@ -53,6 +56,21 @@ def test_an_answer_is_printed_as_it_comes_and_ctrl_c_ends_it_without_a_traceback
     assert (first + rest).endswith(b"\n")
     assert exit_code == 130
     assert stderr == b"\n"
+
+
+def test_ctrl_c_ends_a_wait_for_a_server_too(
+    start: Start, loopback: Loopback, child_environment: dict[str, str]
+) -> None:
+    child_environment |= {"OPENAI_API_KEY": SENT_KEY, "OPENAI_BASE_URL": f"{loopback.url}/v1"}
+    loopback.reply(chunks=[*sse("wait for", end=False), 600.0])
+
+    with start("llm", "ask", "hi", "-m", "openai:gpt-test", stdin=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        first = process.stdout.read(8)
+        process.send_signal(signal.SIGINT)
+        rest, stderr, exit_code = ended(process)
+
+    assert (first, rest, stderr, exit_code) == (b"wait for", b"\n", b"\n", 130)
 
 
 def test_a_closed_pipe_ends_the_answer_without_a_traceback(start: Start) -> None:
