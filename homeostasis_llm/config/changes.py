@@ -20,6 +20,7 @@ from .storage import change_settings
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
+    from tomlkit.items import Comment
 
 Known = Callable[[str], object]
 Place = str | os.PathLike[str] | None
@@ -92,8 +93,13 @@ def assign(document: TOMLDocument, changes: Changes) -> None:
     """Make these changes to a file that was read for changing."""
     for (*tables, last), given in changes.items():
         table = _table(document, tables, create=given is not None)
-        if table is not None:
-            _put(table, last, _toml(given))
+        if table is None:
+            continue
+        value = _toml(given)
+        homeless = [] if value is None or isinstance(value, Mapping) else _comments_in(table.get(last))
+        _put(table, last, value)
+        for comment in homeless:
+            document.add(comment)
 
 
 def _put(table: MutableMapping[str, Any], key: str, given: Any) -> None:
@@ -109,6 +115,13 @@ def _put(table: MutableMapping[str, Any], key: str, given: Any) -> None:
         table.pop(key, None)
     elif _plain(there) != given:  # what stays the same keeps its form
         table[key] = _in_several_lines(given) if _is_in_several_lines(there) else given
+
+
+def _comments_in(there: object) -> list[Comment]:
+    """The lines of a table that are comments. To tomlkit those above the next table are among them."""
+    from tomlkit.items import Comment, Table
+
+    return [item for _, item in there.value.body if isinstance(item, Comment)] if isinstance(there, Table) else []
 
 
 def _table(

@@ -257,6 +257,16 @@ def test_a_change_does_what_it_says_in_any_layout(
     assert written.count("# comment") == 2
 
 
+def test_a_comment_outlives_the_table_it_stands_in(write: Write) -> None:
+    path = write("[providers.openai.timeout]\n# inside\ntotal = 3\n\n# about what comes next\n[providers.groq]\n")
+
+    set_provider_settings("openai", known=known, path=path, timeout=7)
+
+    written = path.read_text(encoding="utf-8")
+    assert load_settings(path).provider("openai").timeout == 7
+    assert ("# inside\n" in written, "# about what comes next\n" in written) == (True, True)
+
+
 def test_a_timeout_of_which_all_is_taken_away_is_none(write: Write) -> None:
     path = write("[providers.openai.timeout]\ntotal = 3\n")
 
@@ -335,6 +345,7 @@ CHANGES = st.lists(
 )
 
 
+@settings(deadline=None)  # a disk takes the time it takes
 @given(FILES)
 def test_what_is_written_is_what_is_read(document: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -344,7 +355,7 @@ def test_what_is_written_is_what_is_read(document: dict[str, Any]) -> None:
         assert load_settings(path) == Settings.model_validate(document)
 
 
-@settings(deadline=None)  # each example waits for the disk several times
+@settings(deadline=None)  # a disk takes the time it takes
 @given(FILES, CHANGES, st.booleans())
 def test_any_change_changes_what_it_names_and_nothing_else(
     document: dict[str, Any], changes: list[tuple[tuple[str, ...], Any]], windows: bool

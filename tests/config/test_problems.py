@@ -186,6 +186,14 @@ def test_an_error_is_of_our_own_kind_and_survives_pickling(write: Write) -> None
     assert again.retryable is False
 
 
+def test_a_key_that_was_in_the_file_is_kept_out_of_later_messages(write: Write) -> None:
+    key = "c2f1-a-key-that-is-only-found-here"
+
+    problems_of(write(f"[providers.openai]\napi_key = '{key}'"))
+
+    assert key not in str(LLMError(f"somebody else says {key}"))
+
+
 @pytest.mark.parametrize("use", [load_settings, lambda path: set_enable_fallback(False, path=path)])
 @pytest.mark.parametrize(
     "text",
