@@ -79,7 +79,8 @@ def _folders() -> list[str]:
 
 
 def _pth_files(folders: Iterable[str]) -> Iterator[Path]:
-    for folder in dict.fromkeys(map(Path, folders)):
+    # Of lib and lib64, one may be a link to the other.
+    for folder in dict.fromkeys(Path(folder).resolve() for folder in folders):
         yield from sorted(folder.glob("*.pth"))
 
 

@@ -54,7 +54,7 @@ COMPLETED = {
     "homeostasis llm validate-key openai scr": {"scripted"},
     "homeostasis llm test-providers --providers anth": {"anthropic"},
     "homeostasis llm test-providers -p openai sil": {"silent", "siliconflow"},
-    "homeostasis llm set-active-provider au": {"auto"},
+    "homeostasis llm set-active-provider aut": {"auto", "auto_router"},
     "homeostasis llm set-fallback-enabled t": {"true"},
     "homeostasis llm models nano": {"nano-gpt"},
     "homeostasis llm ask -p llama_c": {"llama_cpp"},

@@ -16,7 +16,7 @@ from .test_ask import sse
 
 pytestmark = pytest.mark.usefixtures("scripted")
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds after which a process that should have ended has failed the test."""
 
 

@@ -1,0 +1,93 @@
+"""No command loads what it has no use for: each is run in a fresh interpreter, whose modules are then looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tests.test_import_cost import HEAVY, Step, command
+
+from .test_completion import commands
+
+ENGINES = {"litellm", "langchain_core", "xllamacpp"}
+
+
+def each_of(commands: Iterable[Sequence[str]], without: set[str]) -> str:
+    """The code that runs these one after another, and stops at the first that has loaded any of those modules."""
+    return f"""
+import sys
+from click.testing import CliRunner
+from homeostasis_llm.cli import homeostasis
+for arguments in {[list(arguments) for arguments in commands]!r}:
+    done = CliRunner().invoke(homeostasis, ["llm", *arguments], catch_exceptions=False)
+    loaded = {without!r} & {{name.partition(".")[0] for name in sys.modules}}
+    assert done.output and not loaded, (arguments, done.output, loaded)
+"""
+
+
+def test_help_of_every_command_comes_at_once(child_environment: dict[str, str], tmp_path: Path) -> None:
+    helps = [(*name.split()[1:], "--help") for name, _ in commands()]
+
+    step = Step(each_of(helps, {*HEAVY, "rich", "tomlkit"}), child_environment, tmp_path / "report")
+
+    assert len(helps) > 20
+    assert step.run.returncode == 0, step.run.stderr
+
+
+def test_what_asks_no_provider_loads_no_engine_no_http_and_nothing_to_draw_with(
+    child_environment: dict[str, str], tmp_path: Path
+) -> None:
+    asked = [
+        ("completion", "zsh"),
+        ("config", "check"),
+        ("config", "show"),
+        ("get-fallback-order",),
+        ("set-active-provider", "openai"),
+        ("list-keys",),
+        ("set-key", "openai", "--no-validate", "--key", "made-up"),
+        ("provider-status", "-v"),
+        ("auto-configure",),
+        ("remove-key", "--all", "--force"),
+        ("doctor",),
+    ]
+
+    step = Step(each_of(asked, {*ENGINES, "httpx", "rich"}), child_environment, tmp_path / "report")
+
+    assert step.run.returncode == 0, step.run.stderr
+    assert step.sockets == []
+
+
+def test_what_needs_no_key_does_not_load_the_keyring(child_environment: dict[str, str], tmp_path: Path) -> None:
+    asked = [("config", "path"), ("get-active-provider",), ("get-provider-policies",), ("set-fallback-enabled", "no")]
+
+    step = Step(each_of(asked, {"keyring"}), child_environment, tmp_path / "report")
+
+    assert step.run.returncode == 0, step.run.stderr
+
+
+def test_checking_a_key_of_the_environment_loads_httpx_and_neither_keyring_nor_an_engine(
+    child_environment: dict[str, str], tmp_path: Path
+) -> None:
+    # Nobody listens on the port that the system keeps for nothing.
+    child_environment |= {"OPENAI_API_KEY": "made-up-key", "HOMEOSTASIS_OPENAI_BASE_URL": "http://127.0.0.1:1"}
+
+    step = Step(command("llm", "validate-key", "openai"), child_environment, tmp_path / "report")
+
+    assert "unreachable" in step.run.stdout
+    assert "httpx" in step.modules
+    assert step.modules & {*ENGINES, "keyring"} == set()
+
+
+def test_completing_a_name_loads_neither_an_engine_nor_the_keyring(
+    child_environment: dict[str, str], tmp_path: Path
+) -> None:
+    child_environment |= {
+        "_HOMEOSTASIS_COMPLETE": "bash_complete",
+        "COMP_WORDS": "homeostasis llm set-key opena",
+        "COMP_CWORD": "3",
+    }
+
+    step = Step(command(), child_environment, tmp_path / "report")
+
+    assert step.run.stdout == "plain,openai\n"
+    assert step.modules & {*ENGINES, "httpx", "keyring", "rich"} == set()
