@@ -107,7 +107,10 @@ def test_the_available_models_are_the_packaged_one_and_the_providers_own(provide
 
 
 def test_a_context_larger_than_the_model_was_made_for_is_its_own() -> None:
-    with LlamaCppProvider(context_tokens=10_000, parallel=1) as wide, pytest.raises(ContextLengthError) as caught:
+    with (
+        LlamaCppProvider(context_tokens=10_000, parallel=1, threads=1) as wide,
+        pytest.raises(ContextLengthError) as caught,
+    ):
         wide.complete(asked("word " * 9000))
 
     assert caught.value.context_tokens == 8192

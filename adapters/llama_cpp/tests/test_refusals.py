@@ -83,7 +83,7 @@ def test_two_megabytes_of_prompt_are_refused_for_the_context(provider: LlamaCppP
 
 
 def test_an_answer_that_fills_the_context_ends_there() -> None:
-    with LlamaCppProvider(context_tokens=256, parallel=1) as small:
+    with LlamaCppProvider(context_tokens=256, parallel=1, threads=1) as small:
         response = small.complete(asked("Tell me a long story.", max_tokens=500, extra={"ignore_eos": True}))
 
     assert response.finish_reason == "length"
@@ -123,7 +123,7 @@ def test_what_had_been_said_when_patience_ended_is_on_the_error(provider: LlamaC
 
 
 def test_the_provider_has_a_patience_for_requests_that_say_none() -> None:
-    hasty = LlamaCppProvider(timeout=0.001)
+    hasty = LlamaCppProvider(context_tokens=CONTEXT_TOKENS, threads=1, timeout=0.001)
 
     with pytest.raises(LLMTimeoutError):
         hasty.complete(asked("Tell me a story."))

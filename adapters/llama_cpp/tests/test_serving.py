@@ -96,7 +96,7 @@ def test_too_long_a_prompt_says_both_numbers(url: str) -> None:
 
 
 def test_without_a_key_it_asks_for_none_and_it_is_gone_afterwards() -> None:
-    with serve(context_tokens=512, parallel=1) as address:
+    with serve(context_tokens=512, parallel=1, threads=1) as address:
         answer = httpx.post(f"{address}/v1/chat/completions", json={"messages": QUESTION, "max_tokens": 1}, timeout=60)
         assert answer.status_code == 200
 
