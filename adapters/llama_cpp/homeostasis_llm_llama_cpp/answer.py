@@ -18,11 +18,12 @@ from .native import Chunk, RefusedError
 
 
 class Answer:
-    """The answer of `engine` to `request`, for whoever waits at `call`. `start` is a reading of `time.monotonic`."""
+    """The answer of `engine` to `request`, for whoever waits at `call`."""
 
-    def __init__(self, request: LLMRequest, engine: Engine, call: Call, *, provider: str, start: float) -> None:
+    def __init__(self, request: LLMRequest, engine: Engine, call: Call, *, signed: LLMChunk, start: float) -> None:
+        """`signed` says whose the pieces are; `start` is a reading of `time.monotonic`."""
         self._request, self._engine, self._call = request, engine, call
-        self._provider, self._start = provider, start
+        self._signed, self._start = signed, start
         self._spent: Usage | None = None
 
     def give(self) -> None:
@@ -36,14 +37,10 @@ class Answer:
 
     def _with_the_template(self) -> None:
         """Ask a model whose template has a place for tools, and which may think before it answers."""
-        body = asking.with_tools(self._request)
-        schema, format_ = schema_of(self._request), {"type": "json_object"}
+        body, schema = asking.with_tools(self._request), schema_of(self._request)
         if schema is not None:
             # A grammar of ours would forbid the thinking; this way llama.cpp's begins after it.
-            asked = self._request.response_format
-            body["response_format"] = (
-                format_ if asked == "json" else {"type": "json_schema", "json_schema": {"schema": schema}}
-            )
+            body["response_format"] = {"type": "json_schema", "json_schema": {"schema": schema}}
         self._emit_all(body, schema)
 
     def _say(self) -> None:
@@ -152,7 +149,8 @@ class Answer:
         self._call.check()
 
     def _emit(self, piece: LLMChunk) -> None:
-        piece.provider, piece.model, piece.latency = self._provider, self._engine.name, time.monotonic() - self._start
+        piece.provider, piece.model = self._signed.provider, self._signed.model
+        piece.latency = time.monotonic() - self._start
         if piece.usage is not None:
             # Also what it took to choose a tool.
             piece.usage, piece.cost = self._spent, 0.0

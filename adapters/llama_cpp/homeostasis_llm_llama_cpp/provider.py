@@ -118,9 +118,10 @@ class LlamaCppProvider(LLMProviderInterface):
         start = time.monotonic()
 
         def work(call: Call) -> None:
-            engine = engine_for(self._loading(request.model or self._model), self)
+            model = request.model or self._model
+            engine = engine_for(self._loading(model), self)
             call.check()
-            Answer(request, engine, call, provider=self.name, start=start).give()
+            Answer(request, engine, call, signed=LLMChunk(provider=self.name, model=model), start=start).give()
 
         return work
 

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from homeostasis_llm_llama_cpp import LlamaCppProvider, smollm2
+from homeostasis_llm_llama_cpp import LlamaCppProvider, engine, smollm2
 
 from homeostasis_llm import ContextLengthError, ModelNotFoundError
 
@@ -27,10 +27,14 @@ def test_a_path_names_a_model(tmp_path: Path) -> None:
 
 
 def test_a_request_can_name_the_model_and_its_case_does_not_matter(provider: LlamaCppProvider) -> None:
+    provider.complete(asked("Hello", max_tokens=1))
+    before = len(engine._engines)
+
     response = provider.complete(asked(CAPITAL, model="SmolLM2-135M-Instruct"))
 
     assert "Paris" in response.content
-    assert response.model == smollm2.NAME
+    assert response.model == "SmolLM2-135M-Instruct"
+    assert len(engine._engines) == before
 
 
 def test_a_home_directory_may_be_written_short(home: Path) -> None:
