@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 from homeostasis_llm import (
     AuthenticationError,
     LLMConnectionError,
@@ -13,7 +16,7 @@ from homeostasis_llm import (
 
 
 class Picky(LLMProviderInterface):
-    """Answers and takes keys that begin with `good`."""
+    """Answers and takes keys that begin with `good`, and `when:` a file is there."""
 
     name = "picky"
     default_model = "picky-1"
@@ -31,6 +34,10 @@ class Picky(LLMProviderInterface):
             raise LLMConnectionError("picky is not there", provider=self.name)
         if api_key.startswith("bug"):
             raise RuntimeError(f"nobody expected {api_key}")
+        if api_key.startswith("when:"):
+            while not Path(api_key.removeprefix("when:")).exists():
+                time.sleep(0.01)
+            return True
         return api_key.startswith("good")
 
     def get_available_models(self) -> list[str]:
