@@ -73,7 +73,8 @@ class ProviderFactory:
             remember(api_key.get_secret_value())
         known = _checked(name)
         # What the caller says goes before what the user has set.
-        options = {**provider_options(known, load_settings()), **options}
+        configured = provider_options(known, load_settings())
+        options |= {option: given for option, given in configured.items() if options.get(option) is None}
         with cls._lock:
             registered = cls._registered.get(known)
         if registered is not None:
