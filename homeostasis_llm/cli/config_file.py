@@ -31,7 +31,7 @@ def config_file() -> None:
     """See and change the settings file."""
 
 
-@config_file.command()
+@config_file.command(short_help="Print what is set, and where.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def show(*, as_json: bool) -> None:
     """Print what is set, and where: in which line of the file, or by which environment variable.
@@ -48,7 +48,7 @@ def show(*, as_json: bool) -> None:
     show_table(("SETTING", "VALUE", "FROM"), [(one.key, _as_toml(one.value), one.origin) for one in found])
 
 
-@config_file.command()
+@config_file.command(short_help="Print where the file is.")
 def path() -> None:
     """Print where the settings file is, or would be."""
     from ..config import config_path
@@ -56,7 +56,7 @@ def path() -> None:
     click.echo(config_path())
 
 
-@config_file.command()
+@config_file.command(short_help="Open the file in an editor.")
 def edit() -> None:
     """Open the settings in $VISUAL or $EDITOR, and save them if they are right."""
     from ..config import ConfigError, config_path, load_settings
@@ -90,7 +90,7 @@ def edit() -> None:
     shutil.rmtree(folder)
 
 
-@config_file.command()
+@config_file.command(short_help="Say what is wrong with the file.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.pass_context
 def check(ctx: click.Context, *, as_json: bool) -> None:
