@@ -17,7 +17,7 @@ from homeostasis_llm import (
 
 from .native import Chunk
 
-# llama.cpp's own words, see `error_type` in its tools/server/server-common.h.
+# llama.cpp's own words: `format_error_response` in its tools/server/server-common.cpp.
 _KINDS: dict[str, type[LLMError]] = {
     "invalid_request_error": InvalidRequestError,
     "not_supported_error": InvalidRequestError,

@@ -6,9 +6,11 @@ import copy
 import gc
 import os
 import pickle
+import socket
 import subprocess
 import sys
 import weakref
+from pathlib import Path
 
 import pytest
 from homeostasis_llm_llama_cpp import LlamaCppProvider, engine
@@ -54,6 +56,19 @@ def test_the_last_one_to_close_frees_the_model_and_it_can_be_asked_again() -> No
     with one:
         assert one.complete(asked("Hello", max_tokens=1)).content
     assert loaded() == []
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="there are no Unix sockets on this system")
+def test_nobody_can_connect_to_a_model_inside_the_process(provider: LlamaCppProvider) -> None:
+    provider.complete(asked("Hello", max_tokens=1))
+
+    addresses = [found._native.address for found in engine._engines.values()]
+
+    assert addresses
+    for address in addresses:
+        kind, _, name = address.partition("://")
+        assert kind == "unix"
+        assert not Path(name).parent.exists()
 
 
 def test_to_close_a_provider_does_not_cut_off_an_answer() -> None:

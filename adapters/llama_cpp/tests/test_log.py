@@ -27,7 +27,9 @@ def test_loading_and_answering_write_nothing_to_the_terminal_and_no_warning_to_t
     assert capfd.readouterr().err == "it is given back\n"
 
 
-def test_what_it_says_while_loading_is_there_for_who_wants_it(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_it_says_while_loading_is_there_for_who_wants_it_and_nowhere_else(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
     with (
         caplog.at_level(logging.INFO, NAME),
         LlamaCppProvider(context_tokens=512, parallel=1, threads=1) as provider,
@@ -36,3 +38,4 @@ def test_what_it_says_while_loading_is_there_for_who_wants_it(caplog: pytest.Log
 
     told = [record.getMessage() for record in caplog.records if record.name == NAME]
     assert any("model loaded" in text for text in told)
+    assert capfd.readouterr() == ("", "")
