@@ -37,7 +37,8 @@ class LLMProviderInterface(ABC):
 
     def __init__(self, api_key: str | SecretStr | None = None, **options: Any) -> None:
         """`options` set attributes that the class declares; another name raises `InvalidRequestError`."""
-        self.api_key = api_key = SecretStr(api_key) if isinstance(api_key, str) else api_key
+        api_key = SecretStr(api_key) if isinstance(api_key, str) else api_key  # no traceback shall hold it as it is
+        self.api_key = api_key
         for option, given in options.items():
             # A mistyped base_url must not send the key to the default host.
             if option.startswith("_") or not _is_option(type(self), option):
@@ -141,7 +142,10 @@ class LLMProviderInterface(ABC):
         self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(name={self.name!r}, default_model={self.default_model!r})"
+        try:
+            return f"{type(self).__name__}(name={self.name!r}, default_model={self.default_model!r})"
+        except AttributeError:  # its constructor has failed, and an error tracker looks at what there is
+            return f"<{type(self).__name__}, not yet made>"
 
 
 def _is_option(kind: type[LLMProviderInterface], name: str) -> bool:

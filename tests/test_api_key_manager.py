@@ -23,7 +23,6 @@ from homeostasis_llm import (
     LLMRequest,
     LLMResponse,
     ProviderFactory,
-    redaction,
 )
 from homeostasis_llm.config import ConfigError, config_path, set_provider_settings
 from homeostasis_llm.keys.lookup import SERVICE
@@ -55,11 +54,6 @@ class MyLLM(LLMProviderInterface):
 
     def get_available_models(self) -> list[str]:
         return ["small"]
-
-
-@pytest.fixture(autouse=True)
-def _forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redaction, "_known", {})
 
 
 @pytest.fixture

@@ -22,19 +22,21 @@ _AT_IMPORT = {
 def load_litellm() -> Any:
     """litellm, set up as we need it. Takes seconds the first time, so it is not called before it must be."""
     mine = "litellm" not in sys.modules
+    loggers = [logging.getLogger(name) for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")] if mine else []
     with patch.dict(os.environ, _AT_IMPORT), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.disabled = True  # at DEBUG, it would print of its own making
         import litellm
     # pydantic says this of litellm's own types, at the first call that uses one.
     warnings.filterwarnings("ignore", r"Items? .* on TypedDict class .* using the `ReadOnly` qualifier", UserWarning)
     litellm.telemetry = False
     litellm.suppress_debug_info = True  # else it prints "Give Feedback / Get Help" beside each error
     _leave_event_loops_alone(litellm)
-    if mine:
-        # A host application that imported litellm first keeps its logging as it set it up.
-        for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
-            logger = logging.getLogger(name)
-            logger.handlers = [logging.NullHandler()]
+    # A host application that imported litellm first keeps its logging as it set it up.
+    for logger in loggers:
+        logger.handlers = [logging.NullHandler()]
+        logger.disabled = False
     return litellm
 
 

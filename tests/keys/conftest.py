@@ -8,7 +8,6 @@ import keyring
 import pytest
 from keyring.backend import KeyringBackend
 
-from homeostasis_llm import redaction
 from homeostasis_llm.keys import encrypted_file
 
 
@@ -21,8 +20,7 @@ def use_keyring() -> Iterator[Callable[[KeyringBackend], None]]:
 
 
 @pytest.fixture(autouse=True)
-def _forgetful(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Keys and passphrases of one test are unknown to the next, whose texts may hold the same words."""
-    monkeypatch.setattr(redaction, "_known", {})
+def _no_passphrase() -> Iterator[None]:
+    """The passphrase that one test gives is unknown to the next."""
     yield
     encrypted_file.use_passphrase(None)
