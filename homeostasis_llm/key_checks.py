@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -21,6 +22,7 @@ from .registry import ProviderEntry, ProviderFactory
 
 if TYPE_CHECKING:
     from .keys.check import KeyCheck
+    from .keys.found import FoundKey
 
 NO_KEY = "no_key"
 """The outcome where there was no key to check."""
@@ -81,25 +83,34 @@ class CheckedKey:
         return self.good and self.outcome != "no_credit"
 
 
-def subjects(names: Iterable[str], *, every_key: bool = False, settings: Path | None = None) -> list[Subject]:
+def subjects(
+    names: Iterable[str],
+    *,
+    every_key: bool = False,
+    found: Mapping[str, FoundKey] = MappingProxyType({}),
+    settings: Path | None = None,
+) -> list[Subject]:
     """What is to be checked of these providers: the key that each is used with, or with `every_key` all that it has.
 
-    Raises `UnknownProviderError` before any key is looked for, and `ConfigError`.
+    A key that was `found` already is not looked for again: a password manager may ask its user each time. Raises
+    `UnknownProviderError` before any key is looked for, and `ConfigError`.
     """
     entries = {entry.name: entry for entry in (ProviderFactory.describe(name, load_plugin=True) for name in names)}
     loaded = load_settings(settings)
     where = Where(settings=settings)
-    found: list[Subject] = []
-    for name, status in key_status(entries, where=where).items():
+    keys = {name: [key] for name, key in found.items()}
+    if every_key:
+        keys |= {name: find_keys(name, where) for name in entries if loaded.provider(name).key_labels}
+    statuses = key_status([name for name in entries if not keys.get(name)], where=where)
+    listed: list[Subject] = []
+    for name, entry in entries.items():
         given = provider_options(canonical_name(name), loaded)
         options = {option: given[option] for option in _OPTIONS if option in given}
-        keys = find_keys(name, where) if every_key else filter(None, [status.found])
-        of_provider = [
+        listed += [
             Subject(provider=name, secret=key.secret, source=key.source, label=key.label, options=options)
-            for key in keys
-        ]
-        found += of_provider or [_without_key(entries[name], status, options)]
-    return found
+            for key in keys.get(name) or filter(None, [statuses[name].found])
+        ] or [_without_key(entry, statuses[name], options)]
+    return listed
 
 
 def check(subject: Subject, *, timeout: float = DEFAULT_SECONDS, deep: bool = False) -> CheckedKey:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +15,8 @@ from .terminal import note, one_line
 
 if TYPE_CHECKING:
     from ..key_checks import CheckedKey, Subject
+    from ..keys.found import FoundKey
+    from ..usable import Survey
 
 _DEEP = "Also have one token written, which tells about credit too, and which the provider may charge."
 
@@ -39,16 +41,15 @@ def validate_key(
     """
     if everyone == bool(providers):
         raise click.UsageError("Name providers, or give --all.")
-    from ..key_checks import check, subjects
+    from ..key_checks import check
+    from ..usable import with_keys
 
-    names = list(providers)
+    found: dict[str, FoundKey | None] = dict.fromkeys(providers)
     if everyone:
-        names = _with_keys()
-        if not names:
+        found = _surveyed(with_keys)
+        if not found:
             raise click.ClickException("No key was found. `homeostasis llm set-key PROVIDER` stores one.")
-    to_check = with_passphrase(
-        lambda: subjects(names, every_key=True), lambda found: any(subject.missing for subject in found)
-    )
+    to_check = _to_check(found, every_key=True)
     if len(to_check) == 1:
         with waiting(f"Asking {to_check[0].provider} ..."):
             checked = [check(to_check[0], deep=deep)]
@@ -88,12 +89,12 @@ def test_providers(
       homeostasis llm test-providers
       homeostasis llm test-providers --providers openai anthropic
     """
-    from ..key_checks import subjects
+    from ..usable import set_up
 
-    names = [*named, *more] or _set_up()
-    if not names:
+    found = dict.fromkeys((*named, *more)) or _surveyed(set_up)
+    if not found:
         raise click.ClickException("No provider is set up. `homeostasis llm set-key PROVIDER` stores a key.")
-    to_check = with_passphrase(lambda: subjects(names), lambda found: any(subject.missing for subject in found))
+    to_check = _to_check(found)
     if as_json:
         checked = _all(to_check, timeout=timeout)
         click.echo(json.dumps([_facts(one) for one in checked], ensure_ascii=False))
@@ -130,25 +131,21 @@ def _all(
     return sorted(asyncio.run(gather()), key=lambda one: places[one.provider, one.label, one.source])
 
 
-def _with_keys() -> list[str]:
-    from ..usable import with_keys
-
-    survey = with_passphrase(with_keys, lambda found: bool(found.problems))
-    _tell(survey.problems)
-    return [usable.name for usable in survey.providers]
-
-
-def _set_up() -> list[str]:
-    from ..usable import set_up
-
-    survey = with_passphrase(set_up, lambda found: bool(found.problems))
-    _tell(survey.problems)
-    return [usable.name for usable in survey.providers]
-
-
-def _tell(problems: Sequence[str]) -> None:
-    for problem in problems:
+def _surveyed(look: Callable[[], Survey]) -> dict[str, FoundKey | None]:
+    """Who is there, each with its key."""
+    survey = with_passphrase(look, lambda found: bool(found.problems))
+    for problem in survey.problems:
         note(f"Not everywhere could be looked for keys: {problem}.")
+    return {one.name: one.found for one in survey.providers}
+
+
+def _to_check(found: Mapping[str, FoundKey | None], *, every_key: bool = False) -> list[Subject]:
+    from ..key_checks import subjects
+
+    known = {name: key for name, key in found.items() if key is not None}
+    return with_passphrase(
+        lambda: subjects(found, every_key=every_key, found=known), lambda listed: any(one.missing for one in listed)
+    )
 
 
 def _seconds(one: CheckedKey) -> float | None:

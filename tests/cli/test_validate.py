@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from threading import Barrier
 
@@ -218,6 +219,24 @@ def test_base_url_and_headers_of_the_settings_count(run: Run, loopback: Loopback
 
     assert [request.path for request in loopback.requests] == ["/team/models"] * 2
     assert {request.headers["x-team"] for request in loopback.requests} == {"blue"}
+
+
+@pytest.mark.usefixtures("picky")
+@pytest.mark.parametrize("command", [("test-providers",), ("validate-key", "--all"), ("validate-key", "picky")])
+def test_a_password_manager_is_asked_once(command: tuple[str, ...], run: Run, home: Path, tmp_path: Path) -> None:
+    program = tmp_path / "manager.py"
+    program.write_text(
+        f"import pathlib; pathlib.Path({str(tmp_path / 'asked')!r}).open('a').write('!'); print('good-{KEY}')\n"
+    )
+    settings = home / ".config" / "homeostasis-llm" / "config.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(f"[providers.picky]\napi_key_command = {json.dumps([sys.executable, str(program)])}\n")
+
+    checked = run("llm", *command)
+
+    assert checked.exit_code == 0, checked.output
+    assert "picky" in checked.stdout
+    assert (tmp_path / "asked").read_text() == "!"
 
 
 @pytest.mark.parametrize(
