@@ -72,6 +72,21 @@ def test_how_long_to_wait_is_told(check: Check, loopback: Loopback) -> None:
     assert "12 s" in found.advice
 
 
+@pytest.mark.parametrize(
+    ("code", "outcome"), [(401, KeyOutcome.REJECTED), (402, KeyOutcome.NO_CREDIT), (503, KeyOutcome.PROVIDER_DOWN)]
+)
+@pytest.mark.parametrize("provider", ["openai", "openrouter"])
+def test_an_error_inside_of_a_good_answer_is_an_error(
+    provider: str, code: int, outcome: KeyOutcome, loopback: Loopback
+) -> None:
+    loopback.always(json={"data": [], "error": {"message": "No.", "code": code}})
+
+    found = _ask(check_key, provider, loopback)
+
+    assert found.outcome == outcome
+    assert (found.status, found.said) == (code, "No.")
+
+
 @wild.needs_the_wild
 @pytest.mark.parametrize(
     ("record", "outcome", "words"),
@@ -322,7 +337,7 @@ def test_all_is_said_in_one_line(loopback: Loopback) -> None:
 
 @both
 def test_an_endless_answer_is_not_read_to_its_end(check: Check, loopback: Loopback) -> None:
-    loopback.always(chunks=["[", *(["1," * 500_000] * 40)], headers={"content-type": "application/json"})
+    loopback.always(chunks=["[", *(["1," * 500_000] * 10), 60.0])
 
     found = _ask(check, "openai", loopback)
 

@@ -106,6 +106,7 @@ def test_a_provider_is_asked_once_at_its_own_address_and_shown_the_key_as_it_wan
     assert f"https://{request.headers['host']}{request.path}" == endpoint.url.partition("?")[0]
     assert [request.headers["host"]] == world.proxied
     assert request.headers[header or "authorization"] == (f"Bearer {KEY}" if kind == "bearer" else KEY)
+    assert KEY not in str(request.query)
     assert not found.charged
 
 
@@ -198,6 +199,17 @@ def test_a_gateway_that_does_not_tell_about_keys_is_asked_for_a_token(loopback: 
 
     assert found.outcome == KeyOutcome.VERIFIED
     assert [request.path for request in loopback.requests] == ["/v1/key", "/v1/models", "/v1/chat/completions"]
+
+
+@both
+def test_a_gateway_may_want_no_key(check: Check, loopback: Loopback) -> None:
+    loopback.always(json=LIST)
+
+    found = check("openai", "", base_url=loopback.url)
+
+    assert found.outcome == KeyOutcome.VERIFIED
+    assert found.reason.endswith("answers, and asks for no key.")
+    assert loopback.requests[0].headers["authorization"] is None
 
 
 def test_the_environment_may_name_the_base_url(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -551,10 +563,11 @@ def test_a_name_that_does_not_resolve(check: Check) -> None:
 
 
 @both
-def test_a_port_that_nobody_listens_on(check: Check) -> None:
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])  # the second may stand for several addresses
+def test_a_port_that_nobody_listens_on(name: str, check: Check) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        host = f"127.0.0.1:{taken.getsockname()[1]}"
+        host = f"{name}:{taken.getsockname()[1]}"
 
         found = _unreachable(check, f"http://{host}/v1")
 
@@ -714,7 +727,7 @@ def test_a_proxy_that_answers_with_a_page_of_its_own(
         found = _unreachable(check, FAR)
 
     assert found.cause == Obstacle.PROXY
-    assert status in found.reason
+    assert f"it answered {status}" in found.reason
 
 
 @both

@@ -53,4 +53,5 @@ def _checked(path: Path, name: str) -> Path:
         raise ModelNotFoundError(f"cannot read the model {path}: {error.strerror}", model=name) from None
     if beginning != _MAGIC:
         raise ModelNotFoundError(f"{path} is no GGUF model: it begins with {beginning!r}", model=name)
-    return path.resolve()
+    # Links, of which Hugging Face's cache is made, are kept: llama.cpp finds a model's parts by the first one's name.
+    return path.absolute()

@@ -24,8 +24,8 @@ _SYSTEM_PROMPT = "You answer questions truthfully, in one short sentence."
 #   - A frequency penalty of 0.3 ended the last loops and cost one right answer. A penalty on everything that was
 #     already said (`repeat_penalty` 1.1) cost five, for it also punishes repeating the question's words.
 #   - In JSON strings the loops are stronger, and 0.6 is needed.
-# None of it comes from kernels or quantised caches: with flash attention, repacked weights and a 32-bit cache on or off,
-# at most one answer in thirty became right or wrong.
+# None of it comes from kernels or quantised caches: with or without flash attention, repacked weights and a cache of
+# 32 bits, at most one answer in thirty became right or wrong.
 TUNING = Tuning(
     # The model's own template (ChatML) with the other system prompt, for conversations that have none.
     chat_template=(

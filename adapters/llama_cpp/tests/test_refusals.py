@@ -84,7 +84,7 @@ def test_two_megabytes_of_prompt_are_refused_for_the_context(provider: LlamaCppP
 
 def test_an_answer_that_fills_the_context_ends_there() -> None:
     with LlamaCppProvider(context_tokens=256, parallel=1, threads=1) as small:
-        response = small.complete(asked("Tell me a long story.", max_tokens=500, extra={"ignore_eos": True}))
+        response = small.complete(asked("word " * 220, max_tokens=500, extra={"ignore_eos": True}))
 
     assert response.finish_reason == "length"
     assert response.usage is not None

@@ -67,7 +67,8 @@ def test_of_several_tools_the_one_that_fits_is_called(provider: LlamaCppProvider
     offered = [WEATHER, ADDER]
 
     for question, name in (("Add 17 and 25.", ADDER.name), ("Will it be sunny in Rome?", WEATHER.name)):
-        assert only_call(provider.complete(asked(question, tools=offered, tool_choice="required"))).name == name
+        response = provider.complete(asked(question, tools=offered, tool_choice="required", max_tokens=1))
+        assert [call.name for call in response.tool_calls] == [name]
 
 
 def test_a_tool_without_parameters_is_called_without_arguments(provider: LlamaCppProvider) -> None:
@@ -101,11 +102,10 @@ def test_names_in_other_scripts_arrive_as_they_are(provider: LlamaCppProvider, n
         ("How warm is it in Paris today?", True),
         ("Hello!", False),
         (CAPITAL, False),
-        ("Thank you very much.", False),
     ],
 )
 def test_the_model_chooses_between_text_and_a_call(provider: LlamaCppProvider, question: str, needs_tool: bool) -> None:
-    response = provider.complete(asked(question, tools=[WEATHER], max_tokens=30))
+    response = provider.complete(asked(question, tools=[WEATHER], max_tokens=12))
 
     assert bool(response.tool_calls) == needs_tool
     assert bool(response.content) != needs_tool
