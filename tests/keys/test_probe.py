@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import subprocess
 import sys
@@ -29,7 +30,7 @@ from homeostasis_llm.catalog import ProviderFacts, all_facts
 from homeostasis_llm.endpoints import key_endpoint
 from homeostasis_llm.keys import questions
 from homeostasis_llm.keys.check import KeyCheck, KeyOutcome
-from homeostasis_llm.keys.obstacles import Obstacle
+from homeostasis_llm.keys.obstacles import Obstacle, obstacle_of
 from homeostasis_llm.keys.probe import acheck_key, check_key
 from homeostasis_llm.plugins import GROUP
 from tests.keys.internet import hangs_up, joined_to, page, proxy, resets, says, says_nothing, server
@@ -573,6 +574,14 @@ def test_a_port_that_nobody_listens_on(name: str, check: Check) -> None:
 
     assert found.cause == Obstacle.REFUSED
     assert found.reason == f"Nothing listens at {host}."
+
+
+def test_of_tries_at_several_addresses_the_one_that_came_farthest_counts() -> None:
+    tries = ExceptionGroup("", [OSError(errno.ENETUNREACH, "no IPv6 here"), ConnectionRefusedError()])
+    error = OSError("all tries failed")
+    error.__cause__ = tries
+
+    assert obstacle_of(error) == (Obstacle.REFUSED, "")
 
 
 @both
