@@ -26,13 +26,14 @@ A class exists where a caller would act differently; everything else is an attri
 from __future__ import annotations
 
 import copyreg
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from .redaction import redact
 
 if TYPE_CHECKING:
+    from .attempts import Attempt
     from .response import LLMResponse
 
 
@@ -87,6 +88,8 @@ class LLMError(Exception):
     """The provider's own word for the error, as in the answer's body (`insufficient_quota`)."""
     partial: LLMResponse | None
     """What had arrived when a stream failed; None where nothing had."""
+    attempts: list[Attempt]
+    """Whom `LLMManager` has asked in vain; empty where it was not asked."""
 
     def __init__(
         self,
@@ -101,6 +104,7 @@ class LLMError(Exception):
         request_id: str | None = None,
         code: str | None = None,
         partial: LLMResponse | None = None,
+        attempts: Sequence[Attempt] = (),
     ) -> None:
         super().__init__(redact(str(message)))
         self.error_type = self.default_type if error_type is None else error_type
@@ -112,6 +116,7 @@ class LLMError(Exception):
         self.request_id = request_id
         self.code = None if code is None else redact(str(code))
         self.partial = partial
+        self.attempts = list(attempts)
 
     @property
     def message(self) -> str:

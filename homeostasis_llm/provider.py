@@ -217,4 +217,5 @@ def as_chunk(response: LLMResponse) -> LLMChunk:
         latency=response.latency,
         cost=response.cost,
         metadata=response.metadata,
+        attempts=response.attempts,
     )

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator
 
 from ._value import Value, value
+from .attempts import Attempt
 from .messages import LLMMessage, Reasoning, ToolCall
 from .usage import Usage
 
@@ -104,6 +105,8 @@ class LLMResponse(Value):
     """Seconds from sending the request to the last byte of the answer."""
     cost: float | None = None
     """US dollars, None where the price is unknown."""
+    attempts: list[Attempt] = field(default_factory=list)
+    """Whom `LLMManager` has asked before this came, the one that answered last; empty where it was not asked."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -199,6 +202,10 @@ class LLMChunk(Value):
     """Seconds from sending the request to this piece."""
     cost: float | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    restart: bool = False
+    """Whether the answer begins anew with this piece: what came before is to be dropped."""
+    attempts: list[Attempt] = field(default_factory=list)
+    """As in `LLMResponse`; with the last piece."""
 
     def __add__(self, other: LLMChunk) -> LLMChunk:
         return merge_chunks((self, other))
@@ -223,6 +230,7 @@ class LLMChunk(Value):
             request_id=self.request_id,
             latency=self.latency,
             cost=self.cost,
+            attempts=list(self.attempts),
         )
 
 
@@ -269,6 +277,9 @@ def merge_chunks(chunks: Iterable[LLMChunk]) -> LLMChunk:
     calls: list[list[ToolCallFragment]] = []
     merged = LLMChunk()
     for chunk in chunks:
+        if chunk.restart:
+            texts, thoughts, order, calls = [], [], CallsInOrder(), []
+            merged = LLMChunk(restart=True)
         texts.append(chunk.text)
         thoughts.append(chunk.reasoning)
         for fragment in chunk.tool_calls:
@@ -285,6 +296,7 @@ def merge_chunks(chunks: Iterable[LLMChunk]) -> LLMChunk:
         merged.request_id = chunk.request_id or merged.request_id
         merged.latency = merged.latency if chunk.latency is None else chunk.latency
         merged.cost = merged.cost if chunk.cost is None else chunk.cost
+        merged.attempts = chunk.attempts or merged.attempts
         told = {key: told for key, told in chunk.metadata.items() if told is not None or key not in merged.metadata}
         merged.metadata = {**merged.metadata, **told}
     merged.text = "".join(texts)
