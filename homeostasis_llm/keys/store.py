@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from ..catalog import canonical_name
 from ..redaction import remember
+from .changed import mark_changed
 from .encrypted_file import BACKEND as ENCRYPTED_FILE
 from .encrypted_file import PASSPHRASE
 from .errors import KeyStorageError, KeyValidationError
@@ -47,6 +48,7 @@ def store_key(provider: str, secret: SecretStr, label: str | None = None, *, set
         failure = _failed(provider, "stored", error)
     if failure is not None:
         raise failure
+    mark_changed()
     if is_new and label is not None:
         _list_label(provider, label, settings)
     return place
@@ -63,6 +65,7 @@ def forget_key(provider: str, label: str | None = None, *, settings: Path | None
         failure = _failed(provider, "removed", error)
     if failure is not None:
         raise failure
+    mark_changed()
     if label is not None and label in _labels(provider, settings):
         _change_labels(provider, settings, lambda labels: [name for name in labels if name != label])
     return removed
