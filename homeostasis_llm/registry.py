@@ -6,7 +6,7 @@ better adapter gets in; two plugins may not have one name. A broken plugin is an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint
@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from .catalog import ProviderFacts, all_facts, canonical_name, facts_of, plain_name
-from .config import load_settings, provider_options
+from .config import Settings, load_settings, provider_options
 from .endpoints import base_url_from_environment
 from .errors import APIKeyMissingError, BrokenPluginError, InvalidRequestError, UnknownProviderError
 from .keys.lookup import KeyStatus, key_status
@@ -65,6 +65,17 @@ class ProviderFactory:
         Raises `UnknownProviderError`, `BrokenPluginError`, `ConfigError` for settings that cannot be read, and
         `InvalidRequestError` for options it does not take.
         """
+        return cls.create_as_set(name, load_settings(), api_key, options)
+
+    @classmethod
+    def create_as_set(
+        cls,
+        name: str,
+        settings: Settings,
+        api_key: str | SecretStr | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> LLMProviderInterface:
+        """`create_provider` with these settings in the place of the user's own."""
         if api_key is not None and not isinstance(api_key, (str, SecretStr)):
             raise InvalidRequestError(f"api_key: must be a str, got {type(api_key).__name__}")
         if isinstance(api_key, str):
@@ -73,7 +84,8 @@ class ProviderFactory:
             remember(api_key.get_secret_value())
         known = _checked(name)
         # What the caller says goes before what the user has set.
-        configured = provider_options(known, load_settings())
+        options = dict(options or {})
+        configured = provider_options(known, settings)
         options |= {option: given for option, given in configured.items() if options.get(option) is None}
         with cls._lock:
             registered = cls._registered.get(known)
