@@ -1,0 +1,40 @@
+"""Keep health in this process alone."""
+
+from __future__ import annotations
+
+from threading import Lock
+
+from ..health import Health
+from ..target import Target
+from .base import Change
+
+UNTRIED = Health()
+
+
+class MemoryStore:
+    """A `HealthStore` that ends with the process."""
+
+    def __init__(self) -> None:
+        self._known: dict[Target, Health] = {}
+        self._lock = Lock()
+
+    def read(self, target: Target) -> Health:
+        return self._known.get(target, UNTRIED)
+
+    def update(self, target: Target, change: Change) -> Health:
+        with self._lock:
+            self._known[target] = health = change(self._known.get(target, UNTRIED))
+            return health
+
+    def read_all(self) -> dict[Target, Health]:
+        with self._lock:
+            return dict(self._known)
+
+    def clear(self, provider: str | None = None) -> None:
+        with self._lock:
+            self._known = {
+                target: health for target, health in self._known.items() if provider not in {None, target.provider}
+            }
+
+    def close(self) -> None:
+        """Nothing is open."""
