@@ -53,7 +53,7 @@ class HealthBoard:
         return self._config
 
     def admit(self, target: Target) -> Permit | None:
-        """Permit a call, to be settled; None where the breaker is open, a probe is under way, or the target rests."""
+        """Permit a call, to be settled; None where the breaker is open or a probe is under way."""
         now = self._clock()
         health = self._store.read(target)
         if breaker.usable_at(health, now) > now:
@@ -65,7 +65,7 @@ class HealthBoard:
         health = self._store.update(target, lambda found: breaker.probing(found, ticket, now, self._config))
         if health.probe == ticket:
             return Permit(target, probe=True, at=now, turn=health.turn, ticket=ticket)
-        if health.state == "closed" and breaker.usable_at(health, now) <= now:
+        if health.state == "closed":
             return Permit(target, probe=False, at=now, turn=health.turn)
         return None
 
@@ -79,30 +79,18 @@ class HealthBoard:
 
         self._settle(permit, change)
 
-    def failed(self, permit: Permit, error: LLMError, *, rest: float | None = None) -> None:
-        """The call failed in a way that counts against the target, which may also `rest` for some seconds."""
+    def failed(self, permit: Permit, error: LLMError) -> None:
+        """The call failed in a way that counts against the target."""
         now = self._clock()
+        self._settle(
+            permit,
+            lambda health: breaker.failed(health, error, now, self._config, turn=permit.turn, ticket=permit.ticket),
+        )
 
-        def change(health: Health) -> Health:
-            health = breaker.failed(health, error, now, self._config, turn=permit.turn, ticket=permit.ticket)
-            return health if rest is None else breaker.resting(health, rest, now)
-
-        self._settle(permit, change)
-
-    def released(self, permit: Permit, *, error: LLMError | None = None, rest: float | None = None) -> None:
-        """The call says nothing of the target's health: it was abandoned, or the `error` is not the target's fault.
-
-        The target may still `rest` for some seconds, as after a rate limit: nobody is admitted until then.
-        """
+    def released(self, permit: Permit) -> None:
+        """The call says nothing of the target's health: it was abandoned, or its failure is not the target's fault."""
         now = self._clock()
-
-        def change(health: Health) -> Health:
-            health = breaker.released(health, now, ticket=permit.ticket)
-            if error is not None:
-                health = breaker.noted(health, error, now)
-            return health if rest is None else breaker.resting(health, rest, now)
-
-        self._settle(permit, change)
+        self._settle(permit, lambda health: breaker.released(health, now, ticket=permit.ticket))
 
     def peek(self, target: Target) -> Health:
         """What is known of `target`."""

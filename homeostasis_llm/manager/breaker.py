@@ -75,23 +75,17 @@ class BreakerConfig(Value):
 
 def usable_at(health: Health, now: float) -> float:
     """The time from which the target may be asked: `now`, or later."""
-    if _clock_was_set_back(health, now):
+    # A time that lies in a future that may never come, since a clock was set back, is not waited for.
+    if health.retry_at is None or now < health.changed_at - _CLOCKS_DIFFER:
         return now
-    return max(moment for moment in (now, health.retry_at, health.rest_until) if moment is not None)
+    return max(now, health.retry_at)
 
 
 def probing(health: Health, ticket: str, now: float, config: BreakerConfig) -> Health:
     """With the probe of that ticket under way; unchanged where none may go."""
     if health.state == "closed" or usable_at(health, now) > now:
         return health
-    return replace(
-        health,
-        state="half_open",
-        probe=ticket,
-        retry_at=now + config.probe_seconds,
-        rest_until=None,
-        changed_at=now,
-    )
+    return replace(health, state="half_open", probe=ticket, retry_at=now + config.probe_seconds, changed_at=now)
 
 
 def succeeded(health: Health, now: float, config: BreakerConfig, *, turn: int, ticket: str | None) -> Health:
@@ -109,7 +103,7 @@ def failed(
     health: Health, error: LLMError, now: float, config: BreakerConfig, *, turn: int, ticket: str | None
 ) -> Health:
     """After a call of that turn, or the probe of that ticket, has failed."""
-    health = noted(health, error, now)
+    health = replace(health, last_error=LastError.of(error, now))
     if ticket is not None:
         return _opened(health, error, now, config) if health.probe == ticket else health
     if health.turn != turn:
@@ -124,18 +118,7 @@ def released(health: Health, now: float, *, ticket: str | None) -> Health:
     """After a call that says nothing of its target. The place of a probe is free for the next one."""
     if ticket is None or health.probe != ticket:
         return health
-    return replace(health, state="open", probe=None, retry_at=now, rest_until=_rest(health, now), changed_at=now)
-
-
-def noted(health: Health, error: LLMError, now: float) -> Health:
-    """With an error to show that does not count."""
-    return replace(health, last_error=LastError.of(error, now))
-
-
-def resting(health: Health, seconds: float, now: float) -> Health:
-    """Not to be asked for `seconds`, whatever its breaker says; a longer rest stays."""
-    until = max(now + min(seconds, _LONGEST_REST), _rest(health, now) or now)
-    return replace(health, rest_until=until, changed_at=now)
+    return replace(health, state="open", probe=None, retry_at=now, changed_at=now)
 
 
 def closed(health: Health, now: float) -> Health:
@@ -146,7 +129,6 @@ def closed(health: Health, now: float) -> Health:
         turn=health.turn + 1,
         probe=None,
         retry_at=None,
-        rest_until=None,
         changed_at=now,
         consecutive_failures=0,
         openings=0,
@@ -178,16 +160,6 @@ def _opened(health: Health, error: LLMError, now: float, config: BreakerConfig) 
         turn=health.turn + 1,
         probe=None,
         retry_at=now + max(wait, asked_for),
-        rest_until=_rest(health, now),
         changed_at=now,
         openings=health.openings + 1,
     )
-
-
-def _rest(health: Health, now: float) -> float | None:
-    return None if _clock_was_set_back(health, now) else health.rest_until
-
-
-def _clock_was_set_back(health: Health, now: float) -> bool:
-    """Whether its times lie in a future that may never come: nobody shall wait for that."""
-    return now < health.changed_at - _CLOCKS_DIFFER

@@ -43,7 +43,7 @@ class Slice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LastError:
-    """The newest failure, whether or not it counted against the breaker."""
+    """The newest failure that counted."""
 
     kind: str
     """A word of `ErrorType`, or one of a provider's author."""
@@ -70,8 +70,6 @@ class Health:
     """The ticket of the probe that is under way, in `half_open` and only there."""
     retry_at: float | None = None
     """When the next probe may go; None while closed."""
-    rest_until: float | None = None
-    """Until when it is not to be asked for another reason than its breaker, such as a rate limit."""
     changed_at: float = 0.0
     """When any of the above was changed last."""
     consecutive_failures: int = 0

@@ -8,7 +8,7 @@ from threading import Barrier, Thread
 
 import pytest
 
-from homeostasis_llm import InvalidRequestError, LLMConnectionError, OverloadedError, RateLimitError, ServerError
+from homeostasis_llm import InvalidRequestError, LLMConnectionError, ServerError
 from homeostasis_llm.manager.board import HealthBoard, Permit
 from homeostasis_llm.manager.breaker import BreakerConfig
 from homeostasis_llm.manager.health import Health
@@ -264,45 +264,6 @@ def test_a_call_that_was_given_back_counts_for_nothing(board: HealthBoard) -> No
     assert board.peek(TARGET).consecutive_failures == 2
 
 
-def test_an_error_that_does_not_count_is_still_shown(board: HealthBoard) -> None:
-    board.released(admitted(board), error=RateLimitError("too\nfast"))
-
-    error = board.peek(TARGET).last_error
-    assert error is not None
-    assert (error.kind, error.message, error.at) == ("rate_limit", "too fast", START)
-    assert board.success_rate(TARGET) is None
-
-
-def test_a_resting_target_is_not_asked_until_then_and_is_as_healthy_as_before(board: HealthBoard, clock: Clock) -> None:
-    board.released(admitted(board), error=RateLimitError("slow down"), rest=30)
-
-    assert board.admit(TARGET) is None
-    assert board.usable_at(TARGET) == START + 30
-    assert board.peek(TARGET).state == "closed"
-    assert not board.degraded(TARGET)
-    clock.now += 30
-    assert not admitted(board).probe
-
-
-def test_a_shorter_rest_does_not_end_a_longer_one(board: HealthBoard) -> None:
-    first, second = admitted(board), admitted(board)
-    board.released(first, rest=30)
-    board.failed(second, OverloadedError("busy"), rest=2)
-
-    assert board.usable_at(TARGET) == START + 30
-    assert board.peek(TARGET).consecutive_failures == 1
-
-
-def test_an_open_breaker_waits_for_the_rest_too(board: HealthBoard, clock: Clock) -> None:
-    patient = admitted(board)
-    fail(board, 3)
-    board.released(patient, rest=30)
-
-    assert board.usable_at(TARGET) == START + 30
-    clock.now += 30
-    assert admitted(board).probe
-
-
 @pytest.mark.parametrize("settle", ["succeeded", "failed", "released"])
 def test_settling_twice_changes_nothing(board: HealthBoard, settle: str) -> None:
     permit = admitted(board)
@@ -347,14 +308,6 @@ def test_a_person_closes_or_forgets_what_belongs_to_one_provider(board: HealthBo
     assert board.snapshot() == {}
 
 
-def test_closing_by_hand_ends_a_rest(board: HealthBoard) -> None:
-    board.released(admitted(board), rest=600)
-
-    board.force_close("openai")
-
-    assert board.admit(TARGET) is not None
-
-
 def test_a_probe_under_way_while_a_person_closes_changes_nothing_any_more(board: HealthBoard, clock: Clock) -> None:
     fail(board, 3)
     clock.now += 5
@@ -367,13 +320,6 @@ def test_a_probe_under_way_while_a_person_closes_changes_nothing_any_more(board:
 
 
 def test_a_clock_that_is_set_back_keeps_nobody_waiting(board: HealthBoard, clock: Clock) -> None:
-    board.released(admitted(board), rest=1_000)
-    clock.now -= 86_400
-    assert not admitted(board).probe
-    board.released(admitted(board), rest=2)
-    assert board.usable_at(TARGET) == clock.now + 2
-
-    clock.now += 2
     fail(board, 3)
     clock.now -= 86_400
     assert admitted(board).probe
