@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .api_key_manager import APIKeyManager
+    from .attempts import Attempt
     from .errors import (
         AllProvidersFailedError,
         APIKeyError,
@@ -36,15 +37,17 @@ if TYPE_CHECKING:
     from .keys.check import KeyCheck, KeyOutcome
     from .keys.errors import KeyStorageError, KeyValidationError
     from .langchain import ChatHomeostasis
+    from .manager import BreakerConfig, LLMManager, RetryConfig
     from .messages import AudioPart, FilePart, ImagePart, LLMMessage, Reasoning, TextPart, ToolCall
     from .provider import LLMProviderInterface, astream_chunks, stream_chunks
     from .registry import ProviderFactory
     from .request import JSONSchema, LLMRequest, Timeout, Tool
-    from .response import FinishReason, LLMChunk, LLMResponse, ToolCallFragment
+    from .response import FinishReason, LLMChunk, LLMResponse, ToolCallFragment, merge_chunks
     from .usage import Usage
 
 _HOMES = {
     "api_key_manager": ("APIKeyManager",),
+    "attempts": ("Attempt",),
     "errors": (
         "APIKeyError",
         "APIKeyMissingError",
@@ -70,11 +73,12 @@ _HOMES = {
     "keys.check": ("KeyCheck", "KeyOutcome"),
     "keys.errors": ("KeyStorageError", "KeyValidationError"),
     "langchain": ("ChatHomeostasis",),
+    "manager": ("BreakerConfig", "LLMManager", "RetryConfig"),
     "messages": ("AudioPart", "FilePart", "ImagePart", "LLMMessage", "Reasoning", "TextPart", "ToolCall"),
     "provider": ("LLMProviderInterface", "astream_chunks", "stream_chunks"),
     "registry": ("ProviderFactory",),
     "request": ("JSONSchema", "LLMRequest", "Timeout", "Tool"),
-    "response": ("FinishReason", "LLMChunk", "LLMResponse", "ToolCallFragment"),
+    "response": ("FinishReason", "LLMChunk", "LLMResponse", "ToolCallFragment", "merge_chunks"),
     "usage": ("Usage",),
 }
 _home_of = {name: home for home, names in _HOMES.items() for name in names}
@@ -84,8 +88,10 @@ __all__ = [
     "APIKeyManager",
     "APIKeyMissingError",
     "AllProvidersFailedError",
+    "Attempt",
     "AudioPart",
     "AuthenticationError",
+    "BreakerConfig",
     "BrokenPluginError",
     "ChatHomeostasis",
     "ContentRefusedError",
@@ -104,6 +110,7 @@ __all__ = [
     "LLMChunk",
     "LLMConnectionError",
     "LLMError",
+    "LLMManager",
     "LLMMessage",
     "LLMProviderInterface",
     "LLMRequest",
@@ -116,6 +123,7 @@ __all__ = [
     "QuotaExceededError",
     "RateLimitError",
     "Reasoning",
+    "RetryConfig",
     "ServerError",
     "TextPart",
     "Timeout",
@@ -125,6 +133,7 @@ __all__ = [
     "UnknownProviderError",
     "Usage",
     "astream_chunks",
+    "merge_chunks",
     "stream_chunks",
 ]
 

@@ -1,0 +1,402 @@
+"""Take one request from provider to provider until one answers: who is asked next, when, and why.
+
+Nothing here asks anybody, sleeps, or knows whether its caller awaits: `next` says what to do, and the caller tells
+what came of it. So the rules are written once, for calls and streams, with and without `await`.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Sequence
+
+from ..attempts import Attempt, Outcome
+from ..config import Settings
+from ..errors import AuthenticationError, ContextLengthError, LLMError, LLMTimeoutError, RateLimitError
+from ..request import LLMRequest
+from ..response import LLMResponse
+from .board import Permit
+from .failures import final_error, not_asked
+from .roster import Route, Stop
+from .rules import Action, Rule, rule_for
+from .steps import Ask, Leg, Parts, Pause
+from .target import Target
+from .waits import cut, may_take
+
+logger = logging.getLogger("homeostasis_llm.manager")
+
+_LOOK_AGAIN = 0.05
+"""Seconds until a provider that somebody else is just probing is looked at again."""
+
+
+class Journey:
+    """The way of one request. Not for several threads at once."""
+
+    def __init__(
+        self, parts: Parts, request: LLMRequest, settings: Settings, stops: Sequence[Stop], *, retry: bool
+    ) -> None:
+        self._parts = parts
+        self._request = request
+        self._settings = settings
+        self._retry = retry
+        now = parts.timer()
+        self._until = None if parts.retries.deadline is None else now + parts.retries.deadline
+        self._legs = [Leg(stop) for stop in self._healthy_first(stops)]
+        self._again: Leg | None = None
+        self._pause: float | None = None
+        self._waited = 0.0
+        self._stalled = 0.0
+        self._why = ""
+        self._needs = 0
+        self.attempts: list[Attempt] = []
+        self.errors: dict[str, LLMError] = {}
+        parts.budget.request(now)
+
+    def _healthy_first(self, stops: Sequence[Stop]) -> list[Stop]:
+        """The order, with those that keep failing behind the others. Who was never tried is not preferred for that."""
+        return sorted(stops, key=self._is_degraded) if len(stops) > 1 else list(stops)
+
+    def _is_degraded(self, stop: Stop) -> bool:
+        return self._parts.board.degraded(Target(stop.provider, self._model_name(stop), self._parts.roster.label(stop)))
+
+    def _model_name(self, stop: Stop) -> str:
+        return self._parts.gate.model(self._request, stop, self._settings, first=False).model or ""
+
+    # ------------------------------------------------------------------------------------------- what comes next
+
+    def next(self) -> Ask | Pause:
+        """What to do now. Raises the `LLMError` that ends the request where there is nothing left to do."""
+        if self._pause is not None:
+            wait, self._pause = self._pause, None
+            return self._paused(wait)
+        if self._is_over():
+            raise self._failure()
+        again, self._again = self._again, None
+        legs = self._legs if again is None else [again, *(leg for leg in self._legs if leg is not again)]
+        now = self._parts.clock()
+        for leg in legs:
+            if not leg.done and leg.ready_at <= now and (ask := self._try(leg, now)) is not None:
+                self._stalled = 0.0
+                return ask
+        seconds = self._until_somebody_is_ready(self._parts.clock())
+        if seconds is None:
+            raise self._failure()
+        return self._paused(seconds)
+
+    def _paused(self, seconds: float) -> Pause:
+        self._waited += seconds
+        return Pause(seconds)
+
+    def _is_over(self) -> bool:
+        asked = sum(attempt.outcome != "skipped" for attempt in self.attempts)
+        remaining = self._remaining()
+        return asked >= self._parts.retries.max_attempts or (remaining is not None and remaining <= 0)
+
+    def _remaining(self) -> float | None:
+        return None if self._until is None else self._until - self._parts.timer()
+
+    def _until_somebody_is_ready(self, now: float) -> float | None:
+        """Seconds to wait; None where waiting is of no use, or would take too long."""
+        waiting = [leg for leg in self._legs if not leg.done]
+        if not waiting:
+            return None
+        remaining = self._remaining()
+        patient = [leg for leg in waiting if leg.patient]
+        seconds = max(0.0, min(leg.ready_at for leg in waiting) - now)
+        longest = self._parts.retries.max_delay - self._stalled
+        if patient and seconds > longest:
+            seconds = max(0.0, min(leg.ready_at for leg in patient) - now)
+        elif seconds > longest:
+            return None
+        if remaining is not None and seconds >= remaining:
+            return None
+        seconds = max(seconds, _LOOK_AGAIN)
+        if not patient:
+            self._stalled += seconds
+        return seconds
+
+    def _try(self, leg: Leg, now: float) -> Ask | None:
+        """Ask the provider of `leg`, with the first of its keys that may be used; None where none may now."""
+        parts = self._parts
+        try:
+            routes = parts.roster.routes(leg.stop, self._settings)
+        except LLMError as error:
+            self._skip(leg, error)
+            return None
+        chosen = parts.gate.model(self._request, leg.stop, self._settings, first=leg is self._legs[0])
+        if chosen.refusal is not None:
+            self._skip(leg, chosen.refusal)
+            return None
+        leg.ready_at, leg.patient = float("inf"), False
+        left = [route for route in routes if (route.label, route.key) not in leg.left]
+        for route in left:
+            target = Target(leg.stop.provider, chosen.model or "", route.label)
+            ask = self._admitted(leg, route, target, chosen.note, now)
+            if ask is not None:
+                return ask
+            if leg.done:
+                break
+        leg.done = leg.done or all((route.label, route.key) in leg.left for route in routes)
+        return None
+
+    def _admitted(self, leg: Leg, route: Route, target: Target, note: str, now: float) -> Ask | None:
+        parts = self._parts
+        holds = leg.permit is not None and leg.permit.target == target
+        rest = None if holds else parts.bench.resting(target, now, route.key)
+        if rest is not None:
+            if isinstance(rest.error, RateLimitError):
+                self._not_now(leg, target, rest.until, "it wants to be asked less often", patient=True)
+            else:  # nothing that this request could wait for
+                leg.left.add((route.label, route.key))
+                self._log_skip(leg, target, f"it has failed before: {rest.error.error_type}")
+            self.errors.setdefault(target.provider, rest.error)
+            return None
+        permit = leg.permit if holds else parts.board.admit(target)
+        leg.permit = None
+        if permit is None:
+            when = max(parts.board.usable_at(target), now + _LOOK_AGAIN)
+            self._not_now(leg, target, when, "it keeps failing", patient=False)
+            return None
+        request = self._request_for(leg, target)
+        ticket = parts.gate.enter(request, leg.stop, route.provider, self._settings, needs=self._needs)
+        if ticket.refusal is not None:
+            parts.board.released(permit)
+            self._skip(leg, ticket.refusal)
+            return None
+        if ticket.seconds > 0:
+            parts.board.released(permit)
+            self._not_now(leg, target, now + ticket.seconds, ticket.why, patient=True)
+            return None
+        leg.tries += 1
+        leg.asked_key = (route.label, route.key)
+        why = "; ".join(filter(None, (self._why or leg.stop.why or "it comes first", note)))
+        wait, self._waited = self._waited, 0.0
+        logger.debug("asking %s: %s", target, why)
+        return Ask(leg, route, target, request, permit, ticket, why, wait, parts.timer(), self._remaining())
+
+    def _request_for(self, leg: Leg, target: Target) -> LLMRequest:
+        """The request as that provider gets it: the very same object where nothing is to be changed."""
+        changes: dict[str, object] = {}
+        if (target.model or None) != self._request.model:
+            changes["model"] = target.model or None
+        if self._request.extra and leg is not self._legs[0]:
+            changes["extra"] = {}  # one provider's own parameters, which another would refuse
+        remaining = self._remaining()
+        if remaining is not None and may_take(self._request.timeout) > remaining:
+            changes["timeout"] = cut(self._request.timeout, remaining)
+        if not changes:
+            return self._request
+        twin = copy.copy(self._request)  # keeps the fields of a subclass
+        for name, changed in changes.items():
+            setattr(twin, name, changed)
+        return twin
+
+    def _not_now(self, leg: Leg, target: Target, when: float, why: str, *, patient: bool) -> None:
+        leg.ready_at = min(leg.ready_at, when)
+        leg.patient = leg.patient or patient
+        self._log_skip(leg, target, why)
+
+    def _log_skip(self, leg: Leg, target: Target, why: str) -> None:
+        if leg.note != why:  # once, however often it is looked at
+            leg.note = why
+            self.attempts.append(
+                Attempt(
+                    provider=target.provider, model=target.model or None, key=target.key, outcome="skipped", why=why
+                )
+            )
+            logger.debug("%s is not asked now: %s", target, why)
+
+    def _skip(self, leg: Leg, error: LLMError) -> None:
+        """Leave a provider that was not asked at all."""
+        leg.done = True
+        self.errors.setdefault(leg.stop.provider, error)
+        self.attempts.append(
+            Attempt(
+                provider=leg.stop.provider,
+                model=leg.stop.model,
+                outcome="skipped",
+                error=str(error.error_type),
+                message=error.message,
+                why="it could not be asked",
+            )
+        )
+        logger.debug("%s is not asked: %s", leg.stop.provider, error)
+
+    # ------------------------------------------------------------------------------------------- what came of it
+
+    def answered(self, ask: Ask, response: LLMResponse) -> LLMResponse:
+        """The answer, with all that led to it."""
+        seconds = self._ended(ask, response)
+        self._parts.board.succeeded(ask.permit, latency=seconds, first_token=ask.first_token)
+        self._parts.roster.worked(ask.leg.stop, ask.route.label)
+        self._note(ask, "answered", seconds)
+        response.attempts = list(self.attempts)
+        if len(self.attempts) > 1:
+            logger.debug("%s answered in %.2f s", ask.target, seconds)
+        return response
+
+    def failed(self, ask: Ask, error: LLMError) -> None:
+        """Take a failure in; `next` says what follows. Raises `error` where nobody else is to be asked."""
+        seconds = self._ended(ask, error.partial)
+        self._note(ask, "failed", seconds, error)
+        self.errors[ask.target.provider] = error
+        rule = rule_for(error, refusal_fails_over=self._parts.refusal_fails_over)
+        if rule.action is Action.FINAL:
+            self._parts.board.released(ask.permit)
+            raise self.told(error)
+        self._rest(ask, rule, error)
+        leg = ask.leg
+        if (wait := self._wait_before_retry(ask, rule, error)) is not None:
+            leg.permit, leg.ready_at = ask.permit, 0.0
+            self._again, self._pause = leg, wait
+            self._why = f"once more after {error.error_type}"
+            logger.info("%s failed (%s); asking it again in %.2f s", ask.target, _short(error), wait)
+            return
+        self._settle(ask.permit, rule, error)
+        self._leave(ask, rule, error)
+        self._why = f"{ask.target.provider} failed: {error.error_type}"
+        logger.info("%s failed (%s) in %.2f s; asking the next", ask.target, _short(error), seconds)
+
+    def broke(self, ask: Ask, error: LLMError) -> None:
+        """Take in that a stream broke after it had begun. Somebody else may go on; this one is not asked again."""
+        seconds = self._ended(ask, error.partial)
+        self._note(ask, "broke", seconds, error)
+        self.errors[ask.target.provider] = error
+        rule = rule_for(error)
+        self._settle(ask.permit, rule, error)
+        ask.leg.done = True
+        self._why = f"{ask.target.provider} broke off: {error.error_type}"
+        logger.info("%s broke off (%s) after %.2f s", ask.target, _short(error), seconds)
+
+    def abandoned(self, ask: Ask) -> None:
+        """The caller wants no answer any more."""
+        seconds = self._ended(ask, None)
+        self._parts.board.released(ask.permit)
+        self._note(ask, "abandoned", seconds)
+
+    def close(self) -> None:
+        """Give back what is held between two tries, where the caller gives up while waiting."""
+        for leg in self._legs:
+            if leg.permit is not None:
+                self._parts.board.released(leg.permit)
+                leg.permit = None
+
+    def may_block(self) -> bool:
+        """Whether `next` may visit a keyring or another machine."""
+        return self._parts.gate.is_remote or not all(
+            leg.done or self._parts.roster.is_at_hand(leg.stop, self._settings) for leg in self._legs
+        )
+
+    def continue_with(self, request: LLMRequest) -> None:
+        """Ask this from now on."""
+        self._request = request
+
+    def told(self, error: LLMError) -> LLMError:
+        """`error`, with all that led to it."""
+        error.attempts = list(self.attempts)
+        return error
+
+    def _ended(self, ask: Ask, response: LLMResponse | None) -> float:
+        self._parts.gate.leave(ask.ticket, response)
+        return self._parts.timer() - ask.started
+
+    def _settle(self, permit: Permit, rule: Rule, error: LLMError) -> None:
+        if rule.counts:
+            self._parts.board.failed(permit, error)
+        else:
+            self._parts.board.released(permit)
+
+    def _rest(self, ask: Ask, rule: Rule, error: LLMError) -> None:
+        seconds = error.retry_after if error.retry_after is not None else rule.rest
+        if seconds is not None and not rule.counts:
+            until = self._parts.clock() + seconds
+            self._parts.bench.rest(ask.target, until, error, ask.route.key)
+
+    def _wait_before_retry(self, ask: Ask, rule: Rule, error: LLMError) -> float | None:
+        """Seconds until the same provider is asked again, before any other; None where another is, or none."""
+        parts = self._parts
+        if rule.action is not Action.RETRY or not self._may_retry(ask):
+            return None
+        wait = error.retry_after
+        if wait is None:
+            wait = parts.retries.delay(ask.leg.tries - 1, parts.random)
+        remaining = self._remaining()
+        if wait > parts.retries.max_delay or (remaining is not None and wait >= remaining):
+            return None
+        return wait if parts.budget.take(parts.timer()) else None
+
+    def _may_retry(self, ask: Ask) -> bool:
+        parts = self._parts
+        if not self._retry or ask.permit.probe or ask.leg.tries > parts.retries.max_retries:
+            return False
+        return parts.board.usable_at(ask.target) <= parts.clock()  # others may have found out that it is down
+
+    def _leave(self, ask: Ask, rule: Rule, error: LLMError) -> None:
+        """Go on to the next key or the next provider; this one may be the last resort."""
+        leg = ask.leg
+        if isinstance(error, ContextLengthError):
+            self._needs = max(self._needs, error.prompt_tokens or 0, (error.context_tokens or 0) + 1)
+            self._needs = max(self._needs, self._parts.gate.window(ask.route.provider, ask.target.model) + 1)
+        if isinstance(error, AuthenticationError) and self._parts.roster.refused(
+            leg.stop, self._settings, ask.route.key
+        ):
+            leg.ready_at = 0.0  # another key has taken its place
+            return
+        if rule.next_key:
+            leg.left.add((ask.route.label, ask.route.key))
+            routes = self._known_routes(leg)
+            if any((route.label, route.key) not in leg.left for route in routes):
+                leg.ready_at = 0.0
+                self._again = leg
+                return
+        retryable = rule.action in {Action.RETRY, Action.FAIL_OVER} and self._may_retry(ask)
+        if not retryable:
+            leg.done = True
+            return
+        # Where nobody else can be asked, waiting for this one is all there is.
+        leg.left.discard((ask.route.label, ask.route.key))
+        wait = error.retry_after
+        leg.patient = wait is not None or isinstance(error, RateLimitError)
+        if wait is None:
+            wait = self._parts.retries.delay(leg.tries - 1, self._parts.random)
+        leg.ready_at = self._parts.clock() + wait
+
+    def _known_routes(self, leg: Leg) -> list[Route]:
+        try:
+            return self._parts.roster.routes(leg.stop, self._settings)
+        except LLMError:  # the keys are gone; the next look says so
+            return []
+
+    def _note(self, ask: Ask, outcome: Outcome, seconds: float, error: LLMError | None = None) -> None:
+        self.attempts.append(
+            Attempt(
+                provider=ask.target.provider,
+                model=ask.target.model or None,
+                key=ask.target.key,
+                outcome=outcome,
+                error=None if error is None else str(error.error_type),
+                message=None if error is None else error.message,
+                status=None if error is None else error.status_code,
+                seconds=seconds,
+                wait=ask.wait,
+                why=ask.why,
+            )
+        )
+
+    def _failure(self) -> LLMError:
+        """What the request ends with."""
+        now = self._parts.clock()
+        for leg in self._legs:
+            if leg.stop.provider not in self.errors and (leg.note or not leg.done):
+                target = Target(leg.stop.provider, self._model_name(leg.stop), self._parts.roster.label(leg.stop))
+                health = self._parts.board.peek(target)
+                self.errors[leg.stop.provider] = not_asked(target, health, leg.note, leg.ready_at - now)
+        self.close()
+        if not self.errors:
+            return self.told(LLMTimeoutError("the deadline of the request passed before anybody could be asked"))
+        again = [leg.ready_at - now for leg in self._legs if leg.ready_at > now and leg.ready_at != float("inf")]
+        return self.told(final_error(self.errors, min(again, default=None)))
+
+
+def _short(error: LLMError) -> str:
+    return f"{error.error_type}{'' if error.status_code is None else f' {error.status_code}'}"
