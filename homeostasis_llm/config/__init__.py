@@ -12,6 +12,7 @@ from .changes import (
     set_values,
 )
 from .errors import ConfigError
+from .failover import RETRIES, Failover, Price, Spending
 from .former_names import DEFAULT_CONFIG, by_former_names
 from .providers import base_url_variable, provider_options
 from .settings import (
@@ -26,14 +27,18 @@ from .storage import change_settings, config_path, load_settings
 
 __all__ = [
     "DEFAULT_CONFIG",
+    "RETRIES",
     "Changes",
     "ConfigError",
+    "Failover",
     "Level",
     "OpenRouterUnified",
+    "Price",
     "ProviderPolicies",
     "ProviderSettings",
     "SecretReference",
     "Settings",
+    "Spending",
     "assign",
     "base_url_variable",
     "by_former_names",

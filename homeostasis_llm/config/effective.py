@@ -58,6 +58,8 @@ def effective_settings(path: str | os.PathLike[str] | None = None) -> list[Effec
         ("enable_fallback",): settings.enable_fallback,
         **{("provider_policies", name): level for name, level in settings.provider_policies.model_dump().items()},
         **{("openrouter_unified", name): given for name, given in settings.openrouter_unified.model_dump().items()},
+        **{("failover", name): given for name, given in settings.failover.model_dump().items()},
+        **{("spending", name): given for name, given in settings.spending.model_dump().items()},
     }
     from_environment = _environment(settings)
     for name, own in settings.providers.items():

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from ..catalog import facts_of
 from ..redaction import remember
+from .failover import Failover, Price, Spending
 from .lines import line_of
 from .settings import KEY_INSIDE, OpenRouterUnified, ProviderPolicies, ProviderSettings, Settings, Waits
 
@@ -82,7 +83,8 @@ def _key(step: str) -> str:
 _KINDS = {
     "string_type": "must be a string",
     "bool_type": "must be true or false",
-    "float_type": "must be a number of seconds",
+    "float_type": "must be a number",
+    "int_type": "must be a whole number",
     "finite_number": "must be a finite number",
     "tuple_type": "must be an array",
     "dict_type": "must be a table",
@@ -100,11 +102,18 @@ def _complaint(details: Mapping[str, Any], path: Sequence[str], found: object) -
         return _unknown(path, found)
     if kind == KEY_INSIDE:
         return _no_key(path)
+    if kind == "missing":
+        return f"needs {details['loc'][-1]} too"
     if kind == "twice":
         return str(details["msg"])
     allowed = _KINDS.get(kind)
     if kind == "float_type" and path[-1] == "timeout":
         allowed = f"must be a number of seconds, or a table of {', '.join(Waits.model_fields)}"
+    elif kind == "float_type" and path[-1] in Waits.model_fields:
+        allowed = "must be a number of seconds"
+    elif kind in {"greater_than_equal", "less_than_equal"}:
+        most, bound = ("most", "le") if kind == "less_than_equal" else ("least", "ge")
+        allowed = f"must be at {most} {details['ctx'][bound]:g}"
     elif kind == "greater_than":
         allowed = f"must be more than {details['ctx']['gt']:g}"
     elif kind == "literal_error":
@@ -169,12 +178,17 @@ def _no_key(path: Sequence[str]) -> str:
 def _table(tables: Sequence[str]) -> type[BaseModel]:
     """The model of a table, by its place in the file."""
     match tables:
-        case []:
-            return Settings
-        case ["provider_policies"]:
-            return ProviderPolicies
-        case ["openrouter_unified"]:
-            return OpenRouterUnified
-        case ["providers", _]:
-            return ProviderSettings
-    return Waits
+        case ["providers", _, "prices", _]:
+            return Price
+        case ["providers", _, *rest]:
+            return Waits if rest else ProviderSettings
+    return _TABLES["".join(tables)]
+
+
+_TABLES: dict[str, type[BaseModel]] = {
+    "": Settings,
+    "provider_policies": ProviderPolicies,
+    "openrouter_unified": OpenRouterUnified,
+    "failover": Failover,
+    "spending": Spending,
+}

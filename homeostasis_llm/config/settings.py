@@ -14,7 +14,6 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -25,6 +24,8 @@ from pydantic_core import PydanticCustomError
 from ..catalog import canonical_name
 from ..redaction import MASK, redact
 from ..request import Seconds, Timeout
+from .failover import Count, Dollars, Failover, Price, Spending
+from .tables import Table, must
 
 Level = Literal["low", "balanced", "high"]
 
@@ -39,18 +40,6 @@ _KEY_HEADERS = frozenset({"api-key", "authorization", "cookie", "proxy-authoriza
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, "Tokens"
 
 
-class _Table(BaseModel):
-    """A table of the file. Unknown keys are refused, and nothing is taken for what it is not: `"30"` is no number."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True, validate_default=False
-    )
-
-
-def _must(what: str) -> PydanticCustomError:
-    return PydanticCustomError("refused", "must {what}", {"what": what})
-
-
 def _key_inside() -> PydanticCustomError:
     return PydanticCustomError(KEY_INSIDE, "holds a key")
 
@@ -63,7 +52,7 @@ def _holds_key(text: str) -> bool:
 
 def _name(given: str) -> str:
     if not given.strip():
-        raise _must("name a provider")
+        raise must("name a provider")
     return canonical_name(given.strip())
 
 
@@ -89,7 +78,7 @@ def _url(given: str) -> str:
     except ValueError:  # a port or an IPv6 address that is none
         good = False
     if not good or re.search(r"\s", given):
-        raise _must("begin with https:// or http:// and a host")
+        raise must("begin with https:// or http:// and a host")
     if parts.username is not None or _holds_key(parts.query):
         raise _key_inside()
     return given
@@ -97,7 +86,7 @@ def _url(given: str) -> str:
 
 # The table form of a timeout. `Timeout` itself would take "5" and true for numbers.
 Waits: type[BaseModel] = create_model(
-    "Waits", __base__=_Table, **{wait.name: (Seconds | None, None) for wait in fields(Timeout)}
+    "Waits", __base__=Table, **{wait.name: (Seconds | None, None) for wait in fields(Timeout)}
 )  # type: ignore[call-overload]  # its names are known to `Timeout` alone
 
 
@@ -121,7 +110,7 @@ def _unless_empty(given: Timeout | float | None) -> Timeout | float | None:
 
 def _header_name(given: str) -> str:
     if not _HEADER_NAME.fullmatch(given):
-        raise _must("be called as HTTP headers are: letters, digits and -")
+        raise must("be called as HTTP headers are: letters, digits and -")
     if given.lower() in _KEY_HEADERS:
         raise _key_inside()
     return given
@@ -129,7 +118,7 @@ def _header_name(given: str) -> str:
 
 def _header_value(given: str) -> str:
     if not (given.isascii() and given.isprintable()):
-        raise _must("be of printable ASCII characters")
+        raise must("be of printable ASCII characters")
     if _holds_key(given):
         raise _key_inside()
     return given
@@ -146,7 +135,7 @@ def _file(given: object) -> object:
     except RuntimeError:  # `~` of somebody who has no home
         path = Path(given)
     if not path.is_absolute():
-        raise _key_inside() if _holds_key(given) else _must("be the whole path of a file, or begin with ~/")
+        raise _key_inside() if _holds_key(given) else must("be the whole path of a file, or begin with ~/")
     return path
 
 
@@ -155,10 +144,10 @@ def _command(given: object) -> object:
         try:
             given = shlex.split(given)
         except ValueError:
-            raise _must("close each quotation that it opens") from None
+            raise must("close each quotation that it opens") from None
     words = _as_tuple(given)
     if isinstance(words, tuple) and not (words and words[0]):
-        raise _must("name a program")
+        raise must("name a program")
     if isinstance(words, tuple) and len(words) == 1 and isinstance(words[0], str) and _holds_key(words[0]):
         raise _key_inside()
     return words
@@ -193,14 +182,12 @@ def _secret(given: object) -> object:
     if found is None:
         if isinstance(given, str) and _holds_key(given):
             raise _key_inside()
-        raise _must(
-            "be aws-secretsmanager:NAME, aws-secretsmanager:NAME#FIELD, vault:PATH#FIELD or azure-keyvault:NAME"
-        )
+        raise must("be aws-secretsmanager:NAME, aws-secretsmanager:NAME#FIELD, vault:PATH#FIELD or azure-keyvault:NAME")
     parts = [part for part in found.groups() if part is not None]
     return SecretReference(*parts)
 
 
-class ProviderSettings(_Table):
+class ProviderSettings(Table):
     """What is set for one provider."""
 
     base_url: Annotated[str, AfterValidator(_url)] | None = None
@@ -224,9 +211,23 @@ class ProviderSettings(_Table):
     """Where a secret store has the key."""
     key_labels: Annotated[tuple[NonEmpty, ...], BeforeValidator(_as_tuple), AfterValidator(_without_repeats)] = ()
     """The labels of several keys, in the order in which they are used."""
+    requests_per_minute: Count | None = None
+    """How many requests it is sent at most."""
+    tokens_per_minute: Count | None = None
+    """How many tokens, read and written."""
+    max_concurrent: Count | None = None
+    """How many requests are with it at a time."""
+    spend_per_day: Dollars | None = None
+    """US dollars; days are those of UTC."""
+    spend_per_month: Dollars | None = None
+    """US dollars; months are those of UTC."""
+    context_window: Count | None = None
+    """How many tokens its models take, where that is not known anyway."""
+    prices: Mapping[NonEmpty, Price] = Field(default_factory=dict)
+    """What its models cost, by the provider's own names."""
 
 
-class ProviderPolicies(_Table):
+class ProviderPolicies(Table):
     """What matters in choosing a provider. The defaults are those of the former package."""
 
     cost: Level = "balanced"
@@ -234,7 +235,7 @@ class ProviderPolicies(_Table):
     reliability: Level = "high"
 
 
-class OpenRouterUnified(_Table):
+class OpenRouterUnified(Table):
     """Whether OpenRouter stands in for other providers."""
 
     enabled: bool = False
@@ -271,7 +272,7 @@ def _once_each(given: object) -> object:
     return given
 
 
-class Settings(_Table):
+class Settings(Table):
     """All that is set. Names of providers are in their one spelling, however the file spells them."""
 
     active_provider: Annotated[Name | None, BeforeValidator(_auto)] = None
@@ -283,6 +284,8 @@ class Settings(_Table):
     """Whether anybody else is asked at all."""
     provider_policies: ProviderPolicies = ProviderPolicies()
     openrouter_unified: OpenRouterUnified = OpenRouterUnified()
+    failover: Failover = Failover()
+    spending: Spending = Spending()
     providers: Annotated[Mapping[Name, ProviderSettings], BeforeValidator(_once_each)] = Field(default_factory=dict)
 
     def provider(self, name: str) -> ProviderSettings:

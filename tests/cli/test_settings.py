@@ -10,7 +10,7 @@ from pathlib import Path
 import keyring
 import pytest
 
-from homeostasis_llm.config import ConfigError, config_path, load_settings
+from homeostasis_llm.config import ConfigError, Failover, config_path, load_settings
 from homeostasis_llm.config.rewriting import rewrite_settings
 from homeostasis_llm.keys.lookup import SERVICE
 
@@ -261,6 +261,9 @@ def test_each_setting_is_shown_with_where_it_is_from(run: Run, settings: Path, m
     }
 
     assert facts == {
+        **{f"failover.{name}": (kept, "default") for name, kept in Failover().model_dump().items()},
+        "spending.per_day": (None, "default"),
+        "spending.per_month": (None, "default"),
         "active_provider": ("auto", "default"),
         "enable_fallback": (True, "default"),
         "fallback_order": (["openai"], "line 2"),

@@ -11,10 +11,12 @@ from pydantic import BaseModel
 
 from homeostasis_llm import Timeout
 from homeostasis_llm.config import (
+    Failover,
     OpenRouterUnified,
     ProviderPolicies,
     ProviderSettings,
     Settings,
+    Spending,
     load_settings,
 )
 from tests.config.conftest import Write
@@ -31,6 +33,8 @@ TABLES: dict[str, type[BaseModel]] = {
     "provider_policies.": ProviderPolicies,
     "openrouter_unified.": OpenRouterUnified,
     "providers.NAME.": ProviderSettings,
+    "failover.": Failover,
+    "spending.": Spending,
 }
 
 
@@ -45,7 +49,7 @@ def test_the_example_is_read(write: Write) -> None:
 
 def test_the_table_has_every_key_and_no_other() -> None:
     keys = {f"{place}{name}" for place, table in TABLES.items() for name in table.model_fields}
-    keys -= {"provider_policies", "openrouter_unified", "providers"}
+    keys -= {"provider_policies", "openrouter_unified", "providers", "failover", "spending"}
     keys |= {f"providers.NAME.timeout.{wait.name}" for wait in fields(Timeout)}
 
     assert set(ROWS) == keys

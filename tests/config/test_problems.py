@@ -22,8 +22,9 @@ LOOKS = "sk-proj-0123456789abcdefghij"
 """What looks like a key."""
 
 ALL = (
-    "api_key_command, api_key_file, api_key_secret, api_version, base_url, default_model, headers, key_labels, "
-    "model_map, timeout"
+    "api_key_command, api_key_file, api_key_secret, api_version, base_url, context_window, default_model, headers, "
+    "key_labels, max_concurrent, model_map, prices, requests_per_minute, spend_per_day, spend_per_month, timeout, "
+    "tokens_per_minute"
 )
 WAITS = "connect, first_byte, between_chunks, total"
 NO_URL = "base_url: must begin with https:// or http:// and a host"
@@ -97,6 +98,12 @@ def test_a_problem_is_told_with_its_line(text: str, problem: str, write: Write) 
     [
         ("Base-Url = 'http://x'", "Base-Url: is unknown; did you mean base_url?"),
         ("zzz = 1", f"zzz: is unknown; there may be {ALL}"),
+        ("max_concurrent = 1.5", "max_concurrent: must be a whole number, found 1.5"),
+        ("max_concurrent = 0", "max_concurrent: must be more than 0, found 0"),
+        ("spend_per_day = '5'", 'spend_per_day: must be a number, found "5"'),
+        ("spend_per_day = -1", "spend_per_day: must be at least 0, found -1"),
+        ("prices.m = { input = 1 }", "prices.m: needs output too"),
+        ("prices.m = { input = 1, output = 2, inputs = 3 }", "prices.m.inputs: is unknown; did you mean input?"),
         ("timeout = '3'", f'timeout: must be a number of seconds, or a table of {WAITS}, found "3"'),
         ("timeout = true", f"timeout: must be a number of seconds, or a table of {WAITS}, found true"),
         ("timeout = 0", "timeout: must be more than 0, found 0"),
