@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import Literal
 
 from ..errors import LLMError
 from ..messages import LLMMessage
 from ..request import LLMRequest
 from ..response import LLMChunk, merge_chunks
 from .journey import Journey
+from .policy import OnBreak
 from .rules import Action, rule_for
 from .seam import INSTRUCTION, Seam
 from .steps import Ask
-
-OnBreak = Literal["raise", "continue", "restart"]
-"""What happens when a stream breaks after something of it was passed on."""
 
 
 class Course:

@@ -17,6 +17,7 @@ from ..request import LLMRequest
 from ..response import LLMResponse
 from .board import Permit
 from .failures import final_error, not_asked
+from .policy import Policy
 from .roster import Route, Stop
 from .rules import Action, Rule, rule_for
 from .steps import Ask, Leg, Parts, Pause
@@ -33,14 +34,23 @@ class Journey:
     """The way of one request. Not for several threads at once."""
 
     def __init__(
-        self, parts: Parts, request: LLMRequest, settings: Settings, stops: Sequence[Stop], *, retry: bool
+        self,
+        parts: Parts,
+        request: LLMRequest,
+        settings: Settings,
+        stops: Sequence[Stop],
+        policy: Policy,
+        *,
+        retry: bool,
     ) -> None:
         self._parts = parts
+        self.policy = policy
         self._request = request
         self._settings = settings
         self._retry = retry
         now = parts.timer()
-        self._until = None if parts.retries.deadline is None else now + parts.retries.deadline
+        deadline = policy.retries.deadline
+        self._until = None if deadline is None else now + deadline
         self._legs = [Leg(stop) for stop in self._healthy_first(stops)]
         self._again: Leg | None = None
         self._pause: float | None = None
@@ -50,7 +60,7 @@ class Journey:
         self._needs = 0
         self.attempts: list[Attempt] = []
         self.errors: dict[str, LLMError] = {}
-        parts.budget.request(now)
+        parts.budget.request(now, policy.retries)
 
     def _healthy_first(self, stops: Sequence[Stop]) -> list[Stop]:
         """The order, with those that keep failing behind the others. Who was never tried is not preferred for that."""
@@ -90,7 +100,7 @@ class Journey:
     def _is_over(self) -> bool:
         asked = sum(attempt.outcome != "skipped" for attempt in self.attempts)
         remaining = self._remaining()
-        return asked >= self._parts.retries.max_attempts or (remaining is not None and remaining <= 0)
+        return asked >= self.policy.retries.max_attempts or (remaining is not None and remaining <= 0)
 
     def _remaining(self) -> float | None:
         return None if self._until is None else self._until - self._parts.timer()
@@ -103,7 +113,7 @@ class Journey:
         remaining = self._remaining()
         patient = [leg for leg in waiting if leg.patient]
         seconds = max(0.0, min(leg.ready_at for leg in waiting) - now)
-        longest = self._parts.retries.max_delay - self._stalled
+        longest = self.policy.retries.max_delay - self._stalled
         if patient and seconds > longest:
             seconds = max(0.0, min(leg.ready_at for leg in patient) - now)
         elif seconds > longest:
@@ -240,7 +250,7 @@ class Journey:
         seconds = self._ended(ask, error.partial)
         self._note(ask, "failed", seconds, error)
         self.errors[ask.target.provider] = error
-        rule = rule_for(error, refusal_fails_over=self._parts.refusal_fails_over)
+        rule = rule_for(error, refusal_fails_over=self.policy.on_refusal == "fail_over")
         if rule.action is Action.FINAL:
             self._parts.board.released(ask.permit)
             raise self.told(error)
@@ -319,15 +329,15 @@ class Journey:
             return None
         wait = error.retry_after
         if wait is None:
-            wait = parts.retries.delay(ask.leg.tries - 1, parts.random)
+            wait = self.policy.retries.delay(ask.leg.tries - 1, parts.random)
         remaining = self._remaining()
-        if wait > parts.retries.max_delay or (remaining is not None and wait >= remaining):
+        if wait > self.policy.retries.max_delay or (remaining is not None and wait >= remaining):
             return None
-        return wait if parts.budget.take(parts.timer()) else None
+        return wait if parts.budget.take(parts.timer(), self.policy.retries) else None
 
     def _may_retry(self, ask: Ask) -> bool:
         parts = self._parts
-        if not self._retry or ask.permit.probe or ask.leg.tries > parts.retries.max_retries:
+        if not self._retry or ask.permit.probe or ask.leg.tries > self.policy.retries.max_retries:
             return False
         return parts.board.usable_at(ask.target) <= parts.clock()  # others may have found out that it is down
 
@@ -358,7 +368,7 @@ class Journey:
         wait = error.retry_after
         leg.patient = wait is not None or isinstance(error, RateLimitError)
         if wait is None:
-            wait = self._parts.retries.delay(leg.tries - 1, self._parts.random)
+            wait = self.policy.retries.delay(leg.tries - 1, self._parts.random)
         leg.ready_at = self._parts.clock() + wait
 
     def _known_routes(self, leg: Leg) -> list[Route]:

@@ -7,8 +7,10 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, closing
-from typing import TYPE_CHECKING, Any, Literal, Self, cast, get_args
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Self, cast
 
+from ..config import Settings
 from ..errors import InvalidRequestError, InvalidResponseError, LLMError, LLMTimeoutError
 from ..provider import LLMProviderInterface, astream_chunks, stream_chunks
 from ..request import LLMRequest
@@ -16,21 +18,20 @@ from ..response import LLMChunk, LLMResponse
 from .bench import Bench
 from .board import HealthBoard
 from .breaker import BreakerConfig
-from .course import Course, OnBreak
+from .course import Course
 from .gate import Gate
 from .journey import Journey
+from .policy import OnBreak, OnOtherModel, OnRefusal, Policies, check_word
 from .report import health_metrics
 from .retries import RetryBudget, RetryConfig
 from .roster import Roster
+from .state import checked_state, health_store, state_under
 from .steps import Ask, Parts, Pause
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
     from ..api_key_manager import APIKeyManager
-
-OnRefusal = Literal["raise", "fail_over"]
-"""What happens when a provider's content filter refuses."""
 
 
 class LLMManager:
@@ -47,42 +48,62 @@ class LLMManager:
         *,
         providers: Sequence[LLMProviderInterface | str] | None = None,
         breaker: BreakerConfig | None = None,
-        on_break: OnBreak = "raise",
-        on_refusal: OnRefusal = "raise",
+        on_break: OnBreak | None = None,
+        on_refusal: OnRefusal | None = None,
+        on_other_model: OnOtherModel | None = None,
+        state: str | None = None,
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
         asleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         random: Callable[[], float] = random.random,
     ) -> None:
-        """`on_break` says what happens when a stream breaks after something of it was passed on.
+        """What is None is as the settings say.
 
-        `raise` the error, which has the beginning in `partial`; `continue`: the next provider goes on where it ends;
-        `restart`: a piece with `restart` says that the answer begins anew. `clock` gives seconds since 1970, `timer`
-        seconds that never go back, `random` numbers from 0 to 1. Raises `InvalidRequestError`.
+        `on_break` says what happens when a stream breaks after something of it was passed on. `raise` the error, which
+        has the beginning in `partial`; `continue`: the next provider goes on where it ends; `restart`: a piece with
+        `restart` says that the answer begins anew. `on_refusal` is `raise` or `fail_over`. A provider that is to be
+        asked for somebody else's model is asked for its default (`on_other_model="drop"`) or not at all (`refuse`).
+
+        `state` is where health, spending and rates are kept: `memory`, the default for given providers; `file`, the
+        default otherwise, which all processes of the user share; or the URL of a Redis, which several machines can.
+        `clock` gives seconds since 1970, `timer` seconds that never go back, `random` numbers from 0 to 1.
+
+        Raises `InvalidRequestError`.
         """
         self._roster = Roster(providers, api_key_manager, timer)
-        self._on_break = _one_of("on_break", on_break, OnBreak)
-        self._refusal_fails_over = _one_of("on_refusal", on_refusal, OnRefusal) == "fail_over"
-        self._retries = retry_config if retry_config is not None else RetryConfig()
+        self._policies = Policies(retry_config, on_break, on_refusal, on_other_model)
         self._breaker = breaker if breaker is not None else BreakerConfig()
+        self._state = None if state is None else checked_state(state)
         self._clock, self._timer, self._random = clock, timer, random
         self._sleep, self._asleep = sleep, asleep
-        self._make_parts()
+        self._made: Parts | None = None
+        self._making = Lock()
 
-    def _make_parts(self) -> None:
-        self._parts = Parts(
-            roster=self._roster,
-            board=HealthBoard(self._breaker, clock=self._clock),
-            bench=Bench(),
-            gate=Gate(),
-            retries=self._retries,
-            budget=RetryBudget(self._retries),
-            refusal_fails_over=self._refusal_fails_over,
-            clock=self._clock,
-            timer=self._timer,
-            random=self._random,
-        )
+    def _parts(self, settings: Settings) -> Parts:
+        """What all requests share; made for the first of them, for it may open files and connections."""
+        if (made := self._made) is not None:
+            return made
+        with self._making:
+            if self._made is None:
+                state = self._where(settings)
+                self._made = Parts(
+                    roster=self._roster,
+                    board=HealthBoard(self._breaker, health_store(state), clock=self._clock),
+                    bench=Bench(),
+                    gate=Gate(),
+                    budget=RetryBudget(),
+                    clock=self._clock,
+                    timer=self._timer,
+                    random=self._random,
+                )
+            return self._made
+
+    def _where(self, settings: Settings) -> str:
+        """Where state is kept."""
+        if self._state is not None:
+            return self._state
+        return "memory" if self._roster.is_given else state_under(settings)
 
     # ------------------------------------------------------------------------------------------------- answers
 
@@ -153,11 +174,12 @@ class LLMManager:
         A failure before the first piece with something in it is met as in `complete`; `on_break` is for those after it,
         by default the manager's. Closing the iterator closes the connection.
         """
-        policy = self._on_break if on_break is None else _one_of("on_break", on_break, OnBreak)
-        return self._stream(self._journey(request, preferred_provider, enable_retry), request, policy)
+        if on_break is not None:
+            check_word("on_break", on_break, OnBreak)
+        return self._stream(self._journey(request, preferred_provider, enable_retry), request, on_break)
 
-    def _stream(self, journey: Journey, request: LLMRequest, on_break: OnBreak) -> Iterator[LLMChunk]:
-        course = Course(journey, request, on_break)
+    def _stream(self, journey: Journey, request: LLMRequest, on_break: OnBreak | None) -> Iterator[LLMChunk]:
+        course = Course(journey, request, on_break or journey.policy.on_break)
         try:
             while True:
                 step = _next(journey, course)
@@ -199,9 +221,10 @@ class LLMManager:
         on_break: OnBreak | None = None,
     ) -> AsyncIterator[LLMChunk]:
         """`complete_stream` without blocking the event loop."""
-        policy = self._on_break if on_break is None else _one_of("on_break", on_break, OnBreak)
+        if on_break is not None:
+            check_word("on_break", on_break, OnBreak)
         journey = await self._ajourney(request, preferred_provider, enable_retry)
-        course = Course(journey, request, policy)
+        course = Course(journey, request, on_break or journey.policy.on_break)
         try:
             while True:
                 step = await self._acourse_next(journey, course)
@@ -248,7 +271,8 @@ class LLMManager:
         stops = self._roster.stops(preferred, settings)
         if not self._roster.is_given and not settings.enable_fallback:
             stops = stops[:1]
-        return Journey(self._parts, request, settings, stops, retry=retry)
+        policy = self._policies.under(settings.failover)
+        return Journey(self._parts(settings), request, settings, stops, policy, retry=retry)
 
     async def _ajourney(self, request: LLMRequest, preferred: str | None, retry: bool) -> Journey:
         # Looking for keys may visit the keyring, which the event loop should not wait for.
@@ -278,7 +302,8 @@ class LLMManager:
         day are seconds since 1970, `latency` and `first_token` seconds.
         """
         now = self._clock()
-        return health_metrics(self._parts.board, self._parts.bench.all(now), now)
+        parts = self._parts(self._roster.settings())
+        return health_metrics(parts.board, parts.bench.all(now), now)
 
     def get_provider_status_summary(self) -> dict[str, Any]:
         """Who can be asked, in which order, and how they are. JSON can have all of it. Asks nobody."""
@@ -293,13 +318,15 @@ class LLMManager:
 
     def reset_provider_health(self, provider: str | None = None) -> None:
         """Forget what is known of a provider, or of all: also wrong keys and empty accounts."""
-        self._parts.board.reset(provider)
-        self._parts.bench.clear(provider)
+        parts = self._parts(self._roster.settings())
+        parts.board.reset(provider)
+        parts.bench.clear(provider)
 
     def force_close_circuit_breaker(self, provider: str) -> None:
         """Have a provider asked again at once, whatever it did."""
-        self._parts.board.force_close(provider)
-        self._parts.bench.clear(provider)
+        parts = self._parts(self._roster.settings())
+        parts.board.force_close(provider)
+        parts.bench.clear(provider)
 
     def get_recommended_provider_order(self) -> list[str]:
         """The providers that can be asked, in the order in which the next request would ask them."""
@@ -311,6 +338,8 @@ class LLMManager:
     def close(self) -> None:
         """Give back the connections of the providers that the manager has made; given ones are their owner's."""
         self._roster.close()
+        if self._made is not None:
+            self._made.board.close()
 
     def __enter__(self) -> Self:
         return self
@@ -319,11 +348,11 @@ class LLMManager:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_parts": None}
+        return {**vars(self), "_made": None, "_making": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._make_parts()
+        self._making = Lock()
 
     def __repr__(self) -> str:
         return f"LLMManager(providers={self._roster.described()})"
@@ -334,12 +363,6 @@ def _next(journey: Journey, course: Course) -> Ask | Pause:
         return journey.next()
     except LLMError as error:
         raise course.told(error) from None
-
-
-def _one_of(name: str, given: Any, allowed: Any) -> Any:
-    if given not in get_args(allowed):
-        raise InvalidRequestError(f"{name}: must be one of {', '.join(get_args(allowed))}, got {given!r}")
-    return given
 
 
 def _checked(answer: object, provider: LLMProviderInterface) -> LLMResponse:

@@ -63,30 +63,28 @@ class RetryConfig(Value):
 class RetryBudget:
     """Counts requests and retries, so that retries cannot multiply the load on what already fails."""
 
-    def __init__(self, config: RetryConfig) -> None:
-        self._config = config
+    def __init__(self) -> None:
         self._requests: deque[float] = deque()
         self._retries: deque[float] = deque()
         self._lock = Lock()
 
-    def request(self, now: float) -> None:
+    def request(self, now: float, config: RetryConfig) -> None:
         """Count a request."""
         with self._lock:
-            self._forget(now)
+            self._forget(now - config.budget_window)
             self._requests.append(now)
 
-    def take(self, now: float) -> bool:
+    def take(self, now: float, config: RetryConfig) -> bool:
         """Count a retry, unless there have been too many."""
         with self._lock:
-            self._forget(now)
-            allowed = max(self._config.min_retries, self._config.retry_budget * len(self._requests))
+            self._forget(now - config.budget_window)
+            allowed = max(config.min_retries, config.retry_budget * len(self._requests))
             if len(self._retries) >= allowed:
                 return False
             self._retries.append(now)
             return True
 
-    def _forget(self, now: float) -> None:
-        since = now - self._config.budget_window
+    def _forget(self, since: float) -> None:
         for counted in (self._requests, self._retries):
             while counted and counted[0] <= since:
                 counted.popleft()

@@ -9,7 +9,7 @@ from ..request import LLMRequest
 from .bench import Bench
 from .board import HealthBoard, Permit
 from .gate import Gate, Ticket
-from .retries import RetryBudget, RetryConfig
+from .retries import RetryBudget
 from .roster import Roster, Route, Stop
 from .target import Target
 
@@ -22,9 +22,7 @@ class Parts:
     board: HealthBoard
     bench: Bench
     gate: Gate
-    retries: RetryConfig
     budget: RetryBudget
-    refusal_fails_over: bool
     clock: Callable[[], float]
     """Seconds since 1970."""
     timer: Callable[[], float]
