@@ -129,6 +129,18 @@ class Health:
         """What `to_json` made. Unknown fields are ignored; raises `ValueError` for what is no health at all."""
         return _adapter().validate_json(text)
 
+    @classmethod
+    def read(cls, text: str | bytes) -> Health:
+        """`from_json` for a store: of what cannot be understood, another version's perhaps, nothing is known."""
+        try:
+            return cls.from_json(text)
+        except ValueError:
+            return UNTRIED
+
+
+UNTRIED = Health()
+"""Of a target that nobody has asked yet."""
+
 
 def counted(slices: tuple[Slice, ...], now: float, window: float, *, success: bool) -> tuple[Slice, ...]:
     """The window with one more call."""

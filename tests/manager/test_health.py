@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from threading import Barrier, Thread
 
 import pytest
@@ -35,6 +36,15 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def hasty_threads() -> Iterator[None]:
+    """Threads take turns so often that they meet where they should not."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
 
 
 @pytest.fixture
@@ -256,6 +266,31 @@ def test_calls_let_through_before_it_opened_neither_close_it_nor_keep_it_open(bo
     assert board.peek(TARGET).state == "closed"
 
 
+def test_a_late_success_does_not_end_a_row_that_began_after_it(board: HealthBoard, clock: Clock) -> None:
+    late = admitted(board)
+    fail(board, 3)
+    clock.now += 5
+    succeed(board)
+    fail(board, 2)
+
+    board.succeeded(late, latency=3.0)
+
+    assert board.peek(TARGET).consecutive_failures == 2
+    assert board.peek(TARGET).calls(clock.now, CONFIG.window) == 3
+    assert board.peek(TARGET).latency == 3.0
+
+
+def test_calls_let_through_before_a_person_closed_it_count_for_nothing(board: HealthBoard) -> None:
+    succeed(board)
+    before = [admitted(board) for _ in range(5)]
+    board.force_close("openai")
+
+    for permit in before:
+        board.failed(permit, ServerError("broken"))
+
+    assert board.peek(TARGET).state == "closed"
+
+
 def test_a_call_that_was_given_back_counts_for_nothing(board: HealthBoard) -> None:
     fail(board, 2)
     for _ in range(10):
@@ -407,6 +442,7 @@ def test_a_setting_that_cannot_be_is_refused_in_one_line(setting: dict[str, floa
     assert str(caught.value) == said
 
 
+@pytest.mark.usefixtures("hasty_threads")
 def test_of_many_threads_that_come_at_once_one_is_the_probe_and_no_call_is_lost(
     board: HealthBoard, clock: Clock
 ) -> None:
@@ -429,6 +465,7 @@ def test_of_many_threads_that_come_at_once_one_is_the_probe_and_no_call_is_lost(
     assert board.peek(TARGET).calls(clock.now, CONFIG.window) == 1 + 8 * 200
 
 
+@pytest.mark.usefixtures("hasty_threads")
 def test_of_threads_that_settle_one_permit_at_once_one_counts(board: HealthBoard, clock: Clock) -> None:
     for _ in range(50):
         permit = admitted(board)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from threading import Lock
 
-from ..health import Health
+from ..health import UNTRIED, Health
 from ..target import Target
 from .base import Change
-
-UNTRIED = Health()
 
 
 class MemoryStore:
@@ -32,9 +30,12 @@ class MemoryStore:
 
     def clear(self, provider: str | None = None) -> None:
         with self._lock:
-            self._known = {
-                target: health for target, health in self._known.items() if provider not in {None, target.provider}
-            }
+            self._known = without(provider, self._known)
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def without(provider: str | None, known: dict[Target, Health]) -> dict[Target, Health]:
+    """What is known of other providers than that; None stands for all."""
+    return {target: health for target, health in known.items() if provider not in {None, target.provider}}
