@@ -13,8 +13,8 @@ OPENING_TOKEN = 15
 
 TOOLS_NOTE = (
     "The model is too small to decide on a tool: a chat template of this repository "
-    "(tests/cassettes/tool_template.py), a logit bias on the token that opens a call, and a stop where it ends see to it. The call itself is written by "
-    "llama.cpp's grammar, and the wire is llama.cpp's own."
+    "(tests/cassettes/tool_template.py), a logit bias on the token that opens a call, and a stop where it ends see to "
+    "it. The call itself is written by llama.cpp's grammar, and the wire is llama.cpp's own."
 )
 
 EXTRA = {"logit_bias": {str(OPENING_TOKEN): 25}}

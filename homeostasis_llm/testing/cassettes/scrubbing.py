@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from ...redaction import MASK
 
@@ -85,7 +85,7 @@ def address(url: str, rules: Rules) -> str:
         for name, found in parse_qsl(parts.query, keep_blank_values=True)
     ]
     path = rules.clean(_ACCOUNT_IN_PATH.sub(r"\1/removed", parts.path))
-    return urlunsplit((parts.scheme, netloc, path, urlencode(query, safe="[] "), ""))
+    return urlunsplit((parts.scheme, netloc, path, urlencode(query, safe="[] ", quote_via=quote), ""))
 
 
 def headers(found: Mapping[str, Any], keep: Iterable[str], *, answered: bool) -> dict[str, list[str]]:

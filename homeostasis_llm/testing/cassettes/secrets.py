@@ -13,14 +13,14 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ...catalog import all_facts
-from ...redaction import redact, remember
+from ...redaction import MASK, redact, remember
 from .errors import SecretFoundError
 
 _SHORTEST = 8
-"""Characters of an environment variable's value that is taken for a secret; shorter ones are switches and numbers."""
+"""Characters of an environment variable's or a cookie's value that is taken for a secret; less is a switch, a number."""
 
 _VARIABLE = re.compile(r".*_(API_?KEY|KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS?|JWT)", re.IGNORECASE)
 _HEADER = re.compile(
@@ -48,7 +48,7 @@ def remember_sent(url: str, headers: Mapping[str, Any]) -> None:
                 remember(secret)
     parts = urlsplit(url)
     for name, told in parse_qsl(parts.query):
-        if _PARAMETER.fullmatch(name):
+        if _PARAMETER.fullmatch(name) and told != MASK:
             remember(told)
     if parts.password:
         remember(parts.password)
@@ -56,7 +56,7 @@ def remember_sent(url: str, headers: Mapping[str, Any]) -> None:
 
 def refuse_secrets(document: Mapping[str, Any], where: str) -> None:
     """Raise `SecretFoundError`, naming each place, where a key stands in `document`, to be saved as `where`."""
-    places = list(secret_places(document))
+    places = list(dict.fromkeys(secret_places(document)))
     if places:
         raise SecretFoundError(
             f"{where}: not saved, for a key stands in {' and in '.join(places)}. "
@@ -96,6 +96,9 @@ def _texts(found: Any, path: str) -> Iterator[tuple[str, str]]:
             yield from _texts(item, f"{path}[{index}]")
     elif isinstance(found, str):
         yield path, found
+        if path.endswith(".url"):
+            # What stands in a parameter may have been an address itself.
+            yield path, unquote(unquote(found))
         if path.endswith(".base64"):
             yield path, base64.b64decode(found).decode("latin-1")
 
@@ -125,6 +128,7 @@ def _shown_in(header: str) -> Iterator[str]:
         # Signed: the secret itself is not in it, and the id of the key is known by its shape.
         return
     elif "=" in header and ";" in header:  # cookies
-        yield from (piece.partition("=")[2].strip() for piece in header.split(";") if "=" in piece)
+        values = (piece.partition("=")[2].strip() for piece in header.split(";"))
+        yield from (value for value in values if len(value) >= _SHORTEST)
     else:
         yield header.rpartition(" ")[2]
