@@ -16,7 +16,7 @@ from .journey import Journey
 from .policy import OnBreak
 from .rules import Action, rule_for
 from .seam import INSTRUCTION, Seam
-from .steps import Ask
+from .steps import Ask, Pause
 
 
 class Course:
@@ -32,6 +32,14 @@ class Course:
         self._seam: Seam | None = None
         self._from_this: list[LLMChunk] = []
 
+    def next(self) -> Ask | Pause:
+        """`Journey.next`, whose errors then have what was passed on."""
+        try:
+            return self._journey.next()
+        except LLMError as error:
+            failure = self.told(error)
+        raise failure
+
     def begin(self) -> None:
         """Somebody is asked."""
         self._waiting, self._from_this = [], []
@@ -40,7 +48,7 @@ class Course:
         """What to pass on, now that `chunk` has come `seconds` after asking."""
         self._from_this.append(chunk)
         if ask.first_token is None:
-            if not _has_content(chunk):
+            if not has_content(chunk):
                 self._waiting.append(chunk)  # until something comes, another provider may still take over
                 return
             ask.first_token = seconds
@@ -84,7 +92,7 @@ class Course:
 
     def told(self, error: LLMError) -> LLMError:
         """`error`, with what was passed on and all that led to it."""
-        if self._passed and any(map(_has_content, self._passed)):
+        if self._passed and any(map(has_content, self._passed)):
             error.partial = merge_chunks(self._passed).to_response()
         return self._journey.told(error)
 
@@ -120,5 +128,6 @@ class Course:
         return chunk
 
 
-def _has_content(chunk: LLMChunk) -> bool:
+def has_content(chunk: LLMChunk) -> bool:
+    """Whether something of the answer is in it."""
     return bool(chunk.text or chunk.reasoning or chunk.tool_calls)

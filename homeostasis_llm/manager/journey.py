@@ -291,6 +291,20 @@ class Journey:
                 self._parts.board.released(leg.permit)
                 leg.permit = None
 
+    def patience(self, ask: Ask) -> float | None:
+        """Seconds after which another provider is asked beside this one; None where none is."""
+        if not self.policy.hedge or ask.permit.probe or len(self._legs) == 1:
+            return None
+        return self._parts.board.peek(ask.target).first_token_p95()
+
+    def beside(self, ask: Ask) -> Ask | None:
+        """Somebody else to ask while `ask` is still under way; None where nobody can be asked now."""
+        now = self._parts.clock()
+        self._why = f"{ask.target.provider} is slower than it nearly always is"
+        others = [leg for leg in self._legs if leg is not ask.leg and not leg.done and leg.ready_at <= now]
+        asks = (self._try(leg, now) for leg in others)
+        return None if self._is_over() else next((found for found in asks if found is not None), None)
+
     def may_block(self) -> bool:
         """Whether `next` may visit a keyring or another machine."""
         return self._parts.gate.is_remote or not all(

@@ -6,15 +6,17 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import aclosing, closing
+from contextlib import aclosing
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 from ..config import Settings
-from ..errors import InvalidRequestError, InvalidResponseError, LLMError, LLMTimeoutError
-from ..provider import LLMProviderInterface, astream_chunks, stream_chunks
+from ..errors import InvalidRequestError
+from ..provider import LLMProviderInterface
 from ..request import LLMRequest
 from ..response import LLMChunk, LLMResponse
+from . import adrive, drive
+from .background import BackgroundLoop
 from .bench import Bench
 from .board import HealthBoard
 from .breaker import BreakerConfig
@@ -26,11 +28,9 @@ from .report import health_metrics
 from .retries import RetryBudget, RetryConfig
 from .roster import Roster
 from .state import checked_state, health_store, state_under
-from .steps import Ask, Parts, Pause
+from .steps import Parts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator
-
     from ..api_key_manager import APIKeyManager
 
 
@@ -51,6 +51,7 @@ class LLMManager:
         on_break: OnBreak | None = None,
         on_refusal: OnRefusal | None = None,
         on_other_model: OnOtherModel | None = None,
+        hedge: bool | None = None,
         state: str | None = None,
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.monotonic,
@@ -65,6 +66,9 @@ class LLMManager:
         `restart` says that the answer begins anew. `on_refusal` is `raise` or `fail_over`. A provider that is to be
         asked for somebody else's model is asked for its default (`on_other_model="drop"`) or not at all (`refuse`).
 
+        With `hedge`, a second provider is asked where the first has not begun to answer within the time in which 95 of
+        100 of its answers have; the first to begin counts, and the other is cancelled. Both may cost.
+
         `state` is where health, spending and rates are kept: `memory`, the default for given providers; `file`, the
         default otherwise, which all processes of the user share; or the URL of a Redis, which several machines can.
         `clock` gives seconds since 1970, `timer` seconds that never go back, `random` numbers from 0 to 1.
@@ -72,11 +76,12 @@ class LLMManager:
         Raises `InvalidRequestError`.
         """
         self._roster = Roster(providers, api_key_manager, timer)
-        self._policies = Policies(retry_config, on_break, on_refusal, on_other_model)
+        self._policies = Policies(retry_config, on_break, on_refusal, on_other_model, hedge)
         self._breaker = breaker if breaker is not None else BreakerConfig()
         self._state = None if state is None else checked_state(state)
         self._clock, self._timer, self._random = clock, timer, random
         self._sleep, self._asleep = sleep, asleep
+        self._background = BackgroundLoop()
         self._made: Parts | None = None
         self._making = Lock()
 
@@ -117,49 +122,15 @@ class LLMManager:
         `AllProvidersFailedError`.
         """
         journey = self._journey(request, preferred_provider, enable_retry)
-        try:
-            while True:
-                step = journey.next()
-                if isinstance(step, Pause):
-                    self._sleep(step.seconds)
-                    continue
-                try:
-                    response = _checked(step.route.provider.complete(step.request), step.route.provider)
-                except Exception as error:  # noqa: BLE001  # an author's provider may raise anything, which must stop nobody
-                    failure = as_llm_error(error, step)
-                except BaseException:
-                    journey.abandoned(step)
-                    raise
-                else:
-                    return journey.answered(step, response)
-                journey.failed(step, failure)
-        finally:
-            journey.close()
+        if journey.policy.hedge:
+            return self._background.run(adrive.complete(journey, self._asleep))
+        return drive.complete(journey, self._sleep)
 
     async def acomplete(
         self, request: LLMRequest, preferred_provider: str | None = None, enable_retry: bool = True
     ) -> LLMResponse:
         """`complete` without blocking the event loop."""
-        journey = await self._ajourney(request, preferred_provider, enable_retry)
-        try:
-            while True:
-                step = await self._anext(journey)
-                if isinstance(step, Pause):
-                    await self._asleep(step.seconds)
-                    continue
-                try:
-                    async with asyncio.timeout(step.remaining) as bound:
-                        response = _checked(await step.route.provider.acomplete(step.request), step.route.provider)
-                except Exception as error:  # noqa: BLE001  # as in complete
-                    failure = _in_time(error, step, out=bound.expired())
-                except BaseException:
-                    journey.abandoned(step)
-                    raise
-                else:
-                    return journey.answered(step, response)
-                journey.failed(step, failure)
-        finally:
-            journey.close()
+        return await adrive.complete(await self._ajourney(request, preferred_provider, enable_retry), self._asleep)
 
     def complete_stream(
         self,
@@ -174,43 +145,11 @@ class LLMManager:
         A failure before the first piece with something in it is met as in `complete`; `on_break` is for those after it,
         by default the manager's. Closing the iterator closes the connection.
         """
-        if on_break is not None:
-            check_word("on_break", on_break, OnBreak)
-        return self._stream(self._journey(request, preferred_provider, enable_retry), request, on_break)
-
-    def _stream(self, journey: Journey, request: LLMRequest, on_break: OnBreak | None) -> Iterator[LLMChunk]:
-        course = Course(journey, request, on_break or journey.policy.on_break)
-        try:
-            while True:
-                step = _next(journey, course)
-                if isinstance(step, Pause):
-                    self._sleep(step.seconds)
-                    continue
-                course.begin()
-                failure: LLMError | None = None
-                asked = cast("Generator[LLMChunk]", stream_chunks(step.route.provider, step.request))
-                ended = False
-                try:
-                    with closing(asked) as chunks:
-                        while failure is None:
-                            try:
-                                chunk = next(chunks, None)
-                            except Exception as error:  # noqa: BLE001  # as in complete
-                                failure = as_llm_error(error, step)
-                                break
-                            if chunk is None:
-                                break
-                            yield from course.take(step, chunk, self._timer() - step.started)
-                    ended = True
-                finally:
-                    if not ended:
-                        journey.abandoned(step)
-                if failure is None:
-                    yield from course.end(step)
-                    return
-                course.failed(step, failure)
-        finally:
-            journey.close()
+        journey = self._journey(request, preferred_provider, enable_retry)
+        course = _course(journey, request, on_break)
+        if journey.policy.hedge:
+            return self._background.iterate(adrive.stream(journey, course, self._asleep, self._timer))
+        return drive.stream(journey, course, self._sleep, self._timer)
 
     async def acomplete_stream(
         self,
@@ -221,46 +160,11 @@ class LLMManager:
         on_break: OnBreak | None = None,
     ) -> AsyncIterator[LLMChunk]:
         """`complete_stream` without blocking the event loop."""
-        if on_break is not None:
-            check_word("on_break", on_break, OnBreak)
         journey = await self._ajourney(request, preferred_provider, enable_retry)
-        course = Course(journey, request, on_break or journey.policy.on_break)
-        try:
-            while True:
-                step = await self._acourse_next(journey, course)
-                if isinstance(step, Pause):
-                    await self._asleep(step.seconds)
-                    continue
-                course.begin()
-                failure: LLMError | None = None
-                asked = cast("AsyncGenerator[LLMChunk]", astream_chunks(step.route.provider, step.request))
-                ended = False
-                try:
-                    async with aclosing(asked) as chunks:
-                        while failure is None:
-                            begun = step.first_token is not None
-                            limit = None if begun or step.remaining is None else step.remaining + step.started
-                            try:
-                                async with asyncio.timeout(None if limit is None else limit - self._timer()) as bound:
-                                    chunk = await anext(chunks, None)
-                            except Exception as error:  # noqa: BLE001  # as in complete
-                                failure = _in_time(error, step, out=bound.expired())
-                                break
-                            if chunk is None:
-                                break
-                            for piece in course.take(step, chunk, self._timer() - step.started):
-                                yield piece
-                    ended = True
-                finally:
-                    if not ended:
-                        journey.abandoned(step)
-                if failure is None:
-                    for piece in course.end(step):
-                        yield piece
-                    return
-                course.failed(step, failure)
-        finally:
-            journey.close()
+        course = _course(journey, request, on_break)
+        async with aclosing(adrive.stream(journey, course, self._asleep, self._timer)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     # --------------------------------------------------------------------------------------------------- the way
 
@@ -279,15 +183,6 @@ class LLMManager:
         if self._roster.is_given:
             return self._journey(request, preferred, retry)
         return await asyncio.to_thread(self._journey, request, preferred, retry)
-
-    async def _anext(self, journey: Journey) -> Ask | Pause:
-        return await asyncio.to_thread(journey.next) if journey.may_block() else journey.next()
-
-    async def _acourse_next(self, journey: Journey, course: Course) -> Ask | Pause:
-        try:
-            return await self._anext(journey)
-        except LLMError as error:
-            raise course.told(error) from None
 
     # ------------------------------------------------------------------------------------------------- who there is
 
@@ -338,6 +233,7 @@ class LLMManager:
     def close(self) -> None:
         """Give back the connections of the providers that the manager has made; given ones are their owner's."""
         self._roster.close()
+        self._background.close()
         if self._made is not None:
             self._made.board.close()
 
@@ -348,44 +244,18 @@ class LLMManager:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_made": None, "_making": None}
+        return {**vars(self), "_made": None, "_making": None, "_background": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._making = Lock()
+        self._background = BackgroundLoop()
 
     def __repr__(self) -> str:
         return f"LLMManager(providers={self._roster.described()})"
 
 
-def _next(journey: Journey, course: Course) -> Ask | Pause:
-    try:
-        return journey.next()
-    except LLMError as error:
-        raise course.told(error) from None
-
-
-def _checked(answer: object, provider: LLMProviderInterface) -> LLMResponse:
-    if isinstance(answer, LLMResponse):
-        return answer
-    raise InvalidResponseError(
-        f"{type(provider).__name__}.complete gave a {type(answer).__name__}, not an LLMResponse", provider=provider.name
-    )
-
-
-def as_llm_error(error: Exception, ask: Ask) -> LLMError:
-    """`error`, or what stands for it where a provider raised something of its own."""
-    if isinstance(error, LLMError):
-        error.provider = error.provider or ask.target.provider
-        return error
-    return LLMError(
-        f"{ask.target.provider} raised {type(error).__name__}: {error}", provider=ask.target.provider
-    ).with_cause(error)
-
-
-def _in_time(error: Exception, ask: Ask, *, out: bool) -> LLMError:
-    if out:
-        return LLMTimeoutError(
-            f"{ask.target.provider} gave no answer before the deadline of the request", provider=ask.target.provider
-        )
-    return as_llm_error(error, ask)
+def _course(journey: Journey, request: LLMRequest, on_break: OnBreak | None) -> Course:
+    if on_break is not None:
+        check_word("on_break", on_break, OnBreak)
+    return Course(journey, request, on_break or journey.policy.on_break)

@@ -1,0 +1,182 @@
+"""`drive.py` with `await`, and the only place where two providers may be asked at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from ..errors import LLMError, LLMTimeoutError
+from ..provider import astream_chunks
+from ..response import LLMChunk, LLMResponse
+from .course import Course, has_content
+from .drive import as_llm_error, checked
+from .hedging import race
+from .journey import Journey
+from .steps import Ask, Pause
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+Sleep = Callable[[float], Awaitable[object]]
+
+
+async def complete(journey: Journey, sleep: Sleep) -> LLMResponse:
+    """The answer of the first provider that gives one. Raises `LLMError`."""
+    try:
+        while True:
+            step = await next_step(journey, journey.next)
+            if isinstance(step, Pause):
+                await sleep(step.seconds)
+                continue
+            if (patience := journey.patience(step)) is not None:
+                won = await race(journey, step, _answer, patience)
+                if won is not None:
+                    return journey.answered(*won)
+                continue
+            try:
+                response = await _answer(step)
+            except LLMError as error:
+                failure = error
+            except BaseException:
+                journey.abandoned(step)
+                raise
+            else:
+                return journey.answered(step, response)
+            journey.failed(step, failure)
+    finally:
+        journey.close()
+
+
+async def _answer(step: Ask) -> LLMResponse:
+    try:
+        async with asyncio.timeout(step.remaining) as bound:
+            return checked(await step.route.provider.acomplete(step.request), step.route.provider)
+    except Exception as error:  # noqa: BLE001  # an author's provider may raise anything, which must stop nobody
+        failure = _in_time(error, step, out=bound.expired())
+    raise failure
+
+
+async def stream(
+    journey: Journey, course: Course, sleep: Sleep, timer: Callable[[], float]
+) -> AsyncGenerator[LLMChunk]:
+    """`complete`, piece by piece."""
+    try:
+        while True:
+            step = await next_step(journey, course.next)
+            if isinstance(step, Pause):
+                await sleep(step.seconds)
+                continue
+            try:
+                opened = await _opened(journey, course, step, timer)
+            except LLMError as error:
+                course.failed(step, error)
+                continue
+            if opened is None:
+                continue
+            failure: LLMError | None = None
+            async with aclosing(_pieces(journey, course, opened, timer)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, LLMError):
+                        failure = piece
+                        break
+                    yield piece
+            if failure is None:
+                for piece in course.end(opened.ask):
+                    yield piece
+                return
+            course.failed(opened.ask, failure)
+    finally:
+        journey.close()
+
+
+@dataclass(slots=True)
+class _Opened:
+    """A stream, as far as its first piece with something in it."""
+
+    ask: Ask
+    chunks: AsyncGenerator[LLMChunk]
+    begun: list[tuple[LLMChunk, float]]
+    """The pieces so far, each with the seconds after which it came."""
+
+
+async def _opened(journey: Journey, course: Course, step: Ask, timer: Callable[[], float]) -> _Opened | None:
+    """The stream that is the first to begin; None where all who were asked have failed."""
+
+    async def begin(ask: Ask) -> _Opened:
+        return await _begun(ask, timer)
+
+    course.begin()
+    if (patience := journey.patience(step)) is not None:
+        won = await race(journey, step, begin, patience, lambda late: late.chunks.aclose())
+        return None if won is None else won[1]
+    try:
+        return await begin(step)
+    except LLMError:
+        raise
+    except BaseException:
+        journey.abandoned(step)
+        raise
+
+
+async def _begun(step: Ask, timer: Callable[[], float]) -> _Opened:
+    chunks = cast("AsyncGenerator[LLMChunk]", astream_chunks(step.route.provider, step.request))
+    opened = _Opened(step, chunks, [])
+    keep = False
+    try:
+        async with asyncio.timeout(step.remaining) as bound:
+            async for chunk in chunks:
+                opened.begun.append((chunk, timer() - step.started))
+                if has_content(chunk):
+                    break
+        keep = True
+    except Exception as error:  # noqa: BLE001  # as in _answer
+        failure = _in_time(error, step, out=bound.expired())
+    else:
+        return opened
+    finally:
+        if not keep:
+            await chunks.aclose()
+    raise failure
+
+
+async def _pieces(
+    journey: Journey, course: Course, opened: _Opened, timer: Callable[[], float]
+) -> AsyncGenerator[LLMChunk | LLMError]:
+    """What is passed on of one stream; an error last, where one ended it early."""
+    step, ended = opened.ask, False
+    try:
+        async with aclosing(opened.chunks) as chunks:
+            for chunk, seconds in opened.begun:
+                for piece in course.take(step, chunk, seconds):
+                    yield piece
+            while True:
+                try:
+                    following = await anext(chunks, None)
+                except Exception as error:  # noqa: BLE001  # as in _answer
+                    ended = True
+                    yield as_llm_error(error, step)
+                    return
+                if following is None:
+                    break
+                for piece in course.take(step, following, timer() - step.started):
+                    yield piece
+        ended = True
+    finally:
+        if not ended:
+            journey.abandoned(step)
+
+
+async def next_step(journey: Journey, what: Callable[[], Ask | Pause]) -> Ask | Pause:
+    """What to do now. Looking for keys may visit the keyring, which the event loop should not wait for."""
+    return await asyncio.to_thread(what) if journey.may_block() else what()
+
+
+def _in_time(error: Exception, ask: Ask, *, out: bool) -> LLMError:
+    if out:
+        return LLMTimeoutError(
+            f"{ask.target.provider} gave no answer before the deadline of the request", provider=ask.target.provider
+        )
+    return as_llm_error(error, ask)
