@@ -8,20 +8,16 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
+import litellm
 import openai
-from litellm.llms.custom_httpx.http_handler import (
-    AsyncHTTPHandler,
-    HTTPHandler,
-    get_async_httpx_client,
-    get_httpx_client,
-)
+from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler, HTTPHandler
 
-from .exchange import async_hooks, sync_hooks
+from .exchange import async_hooks, current_exchange, sync_hooks
 
 
 class _NoSDK:
@@ -60,17 +56,32 @@ class _AsyncClient(AsyncHTTPHandler):  # type: ignore[misc]  # as above
         return getattr(vars(self).get("_sdk", _NoSDK), name)
 
 
-# litellm passes no client on to these; they share clients that it makes and keeps.
-_WITHOUT_A_CLIENT_OF_OURS = frozenset(
-    {"cohere", "cohere_chat", "anthropic_text", "oobabooga", "text-completion-codestral", "maritalk", "cloudflare"}
-    | {"amazon_nova", "custom"}
-)
+@cache
+def _share_ours() -> None:
+    """Have litellm find our clients where it keeps those that it shares between calls; calls of others find theirs.
+
+    It takes one from there for some providers (Cohere, Cloudflare) and one API of others (OpenAI's Responses, asked
+    from an event loop), where it does not hand on the client it was given.
+    """
+    shared = litellm.in_memory_llm_clients_cache
+    found = shared.get_cache
+
+    def get_cache(key: str, *rest: Any, **more: Any) -> Any:
+        kind = next((kind for prefix, kind in _SHARED_KINDS.items() if key.startswith(prefix)), None)
+        exchange = current_exchange()
+        if kind is not None and exchange is not None and isinstance(exchange.handler, kind):
+            return exchange.handler
+        return found(key, *rest, **more)
+
+    shared.get_cache = get_cache
 
 
-def _watch(http: httpx.Client | httpx.AsyncClient, hooks: dict[str, list[Callable[..., Any]]]) -> None:
-    """Have a client that is not ours report to our exchanges too; to it, calls of others look as before."""
-    if hooks["request"][0] not in http.event_hooks["request"]:
-        http.event_hooks = {event: [*http.event_hooks[event], *hooks[event]] for event in hooks}
+_SHARED_KINDS = {"httpx_client": HTTPHandler, "async_httpx_client": AsyncHTTPHandler}
+
+
+def _lend(handler: object) -> None:
+    if (exchange := current_exchange()) is not None:
+        exchange.handler = handler
 
 
 @cache
@@ -90,37 +101,39 @@ class Clients:
         self._api_key, self._base_url, self._api_version = api_key, base_url, api_version
         self._lock = threading.Lock()
         self._http: httpx.Client | None = None
-        self._sync: Any = None
-        self._async: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Any, Any]] = weakref.WeakKeyDictionary()
+        self._sync: _Pair | None = None
+        self._async: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[_Pair, Any]]
+        self._async = weakref.WeakKeyDictionary()
+        _share_ours()
 
     def sync_client(self) -> Any:
-        """What to pass to `litellm.completion` as `client`."""
-        if self._name in _WITHOUT_A_CLIENT_OF_OURS:
-            _watch(get_httpx_client(params={"ssl_verify": None}).client, sync_hooks())
+        """What to pass to `litellm.completion` as `client`, in the call that is under way."""
         with self._lock:
             if self._sync is None:
                 self._http = httpx.Client(event_hooks=sync_hooks(), verify=_tls(), timeout=None)  # noqa: S113  # set per request
                 weakref.finalize(self, self._http.close)
                 self._sync = self._dressed(_Client, openai.OpenAI, openai.AzureOpenAI, self._http)
-            return self._sync
+            pair = self._sync
+        _lend(pair.handler)
+        return pair.client
 
     async def async_client(self) -> Any:
         """What to pass to `litellm.acompletion` as `client`, for the running event loop."""
-        if self._name in _WITHOUT_A_CLIENT_OF_OURS:
-            _watch(get_async_httpx_client(self._name, params={"ssl_verify": None}).client, async_hooks())
         loop = asyncio.get_running_loop()
         with self._lock:
             known = self._async.get(loop)
         if known is not None:
-            return known[0]
+            _lend(known[0].handler)
+            return known[0].client
         http = httpx.AsyncClient(event_hooks=async_hooks(), verify=_tls(), timeout=None)  # noqa: S113  # set per request
-        client = self._dressed(_AsyncClient, openai.AsyncOpenAI, openai.AsyncAzureOpenAI, http)
+        pair = self._dressed(_AsyncClient, openai.AsyncOpenAI, openai.AsyncAzureOpenAI, http)
         # A loop closes the async generators it has seen begin before it closes itself: the one hook it offers.
         keeper = _until_the_loop_ends(http)
         await anext(keeper)
         with self._lock:
-            self._async[loop] = (client, keeper)
-        return client
+            self._async[loop] = (pair, keeper)
+        _lend(pair.handler)
+        return pair.client
 
     def close(self) -> None:
         """Close the sync client; those of event loops are closed with their loops."""
@@ -130,16 +143,25 @@ class Clients:
             self._http = self._sync = None
             self._async.clear()
 
-    def _dressed(self, wrapper: Any, sdk: Any, azure_sdk: Any, http: Any) -> Any:
+    def _dressed(self, wrapper: Any, sdk: Any, azure_sdk: Any, http: Any) -> _Pair:
         if self._name in {"azure", "azure_text"}:
-            return azure_sdk(
+            client = azure_sdk(
                 api_key=self._api_key,
                 azure_endpoint=self._base_url or "",
                 api_version=self._api_version,
                 http_client=http,
                 max_retries=0,
             )
-        return wrapper(http, sdk(api_key=self._api_key, base_url=self._base_url, http_client=http, max_retries=0))
+            return _Pair(client, wrapper(http, client))
+        both = wrapper(http, sdk(api_key=self._api_key, base_url=self._base_url, http_client=http, max_retries=0))
+        return _Pair(both, both)
+
+
+class _Pair(NamedTuple):
+    """What litellm is given as `client`, and its own kind of client; one object wherever one will do."""
+
+    client: Any
+    handler: Any
 
 
 async def _until_the_loop_ends(http: httpx.AsyncClient) -> AsyncGenerator[None]:

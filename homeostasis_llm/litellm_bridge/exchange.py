@@ -32,7 +32,7 @@ _current: ContextVar[Exchange | None] = ContextVar("homeostasis_llm_exchange", d
 
 @dataclass
 class Exchange:
-    """What went over the wire for one call."""
+    """What went over the wire for one call. Its repr leaves out what a server said: that may repeat the key."""
 
     timeout: Timeout
     started: float = field(default_factory=time.monotonic)
@@ -51,7 +51,12 @@ class Exchange:
     """Whether the last answer's body was read to its end."""
     failure: BaseException | None = None
     """The transport's own exception: no connection, no answer in time, or cut in the middle."""
+    handler: object = None
+    """litellm's own kind of HTTP client, around ours: for its routes that take none from the arguments of a call."""
     _open: list[httpx.Response] = field(default_factory=list)
+
+    def __xrepr__(self) -> str:
+        return f"Exchange(sent={self.sent}, status={self.status}, size={self.size}, complete={self.complete})"
 
     def __enter__(self) -> Self:
         self._token = _current.set(self)
@@ -130,6 +135,11 @@ class Exchange:
         """`close` for async responses; also when the task is being cancelled."""
         while self._open:
             await asyncio.shield(self._open.pop().aclose())
+
+
+def current_exchange() -> Exchange | None:
+    """That of the call under way here; None outside of calls."""
+    return _current.get()
 
 
 def sync_hooks() -> dict[str, list[Callable[..., Any]]]:

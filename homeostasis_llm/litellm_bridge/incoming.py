@@ -39,15 +39,16 @@ def read_response(answer: Any, exchange: Exchange, provider: str) -> LLMResponse
     raw = _raw_answer(exchange)
     choice = next(iter(answer.choices), None)
     message = getattr(choice, "message", None)
-    calls = [_call(call) for call in getattr(message, "tool_calls", None) or []]
-    word, finish = _finish_reason([raw], getattr(choice, "finish_reason", None))
+    calls = [_call(call) for call in _called(message)]
+    ours = [call for call in calls if not call.id.startswith(_SERVER_CALL_IDS)]
+    word, finish = _finish_reason([raw], getattr(choice, "finish_reason", None), called=bool(ours))
     return LLMResponse(
         content=getattr(message, "content", None) or "",
         provider=provider,
         model=raw_model(raw) or getattr(answer, "model", None),
         usage=_usage([raw], getattr(answer, "usage", None), exchange),
         metadata={"finish_reason": word, "response_id": _id([raw], answer, exchange), **_extras(message)},
-        tool_calls=[call for call in calls if not call.id.startswith(_SERVER_CALL_IDS)],
+        tool_calls=ours,
         server_tool_calls=[call for call in calls if call.id.startswith(_SERVER_CALL_IDS)],
         finish_reason=finish,
         reasoning=_reasoning(message, provider),
@@ -118,11 +119,16 @@ def _raw_answer(exchange: Exchange) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _finish_reason(events: Sequence[Mapping[str, Any]], litellms: str | None) -> tuple[str | int | None, FinishReason]:
+def _finish_reason(
+    events: Sequence[Mapping[str, Any]], litellms: str | None, *, called: bool = True
+) -> tuple[str | int | None, FinishReason]:
     """The last word on why an answer ended, as the provider said it, and what it means."""
     word = next((said for event in reversed(events) if (said := raw_finish_reason(event))), litellms)
     finish = finish_reason_of(word)
-    return word, finish_reason_of(litellms) if finish == "unknown" else finish
+    # Google, Ollama and OpenAI's Responses API have one word for an answer and for a call of tools.
+    if finish == "unknown" or (finish == "stop" and litellms == "tool_calls" and called):
+        finish = finish_reason_of(litellms)
+    return word, finish
 
 
 def _id(events: Sequence[Mapping[str, Any]], answer: Any, exchange: Exchange) -> str | None:
@@ -147,8 +153,14 @@ def _lower(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): found for name, found in headers.items()}
 
 
+def _called(message: Any) -> list[Any]:
+    """The tool calls of a message, or the one `function_call` that chat completions had before there were tools."""
+    single = getattr(message, "function_call", None)
+    return getattr(message, "tool_calls", None) or ([single] if getattr(single, "name", None) else [])
+
+
 def _call(call: Any) -> ToolCall:
-    function = getattr(call, "function", None)
+    function = getattr(call, "function", call)
     return parse_tool_call(
         getattr(function, "name", None),
         getattr(function, "arguments", None),

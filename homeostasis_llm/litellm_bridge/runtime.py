@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Coroutine
 from functools import cache
 from typing import Any
 from unittest.mock import patch
@@ -30,28 +29,17 @@ def load_litellm() -> Any:
         import litellm
     # pydantic says this of litellm's own types, at the first call that uses one.
     warnings.filterwarnings("ignore", r"Items? .* on TypedDict class .* using the `ReadOnly` qualifier", UserWarning)
+    # Nor do these help anybody: litellm puts one API's counts and parts into the types of another.
+    warnings.filterwarnings(
+        "ignore", r"Pydantic serializer warnings:\n.*Expected `(ResponseAPIUsage|ContentPartDone)", UserWarning
+    )
     litellm.telemetry = False
     litellm.suppress_debug_info = True  # else it prints "Give Feedback / Get Help" beside each error
-    _leave_event_loops_alone(litellm)
+    from .asides import leave_out_the_asides
+
+    leave_out_the_asides(litellm)
     # A host application that imported litellm first keeps its logging as it set it up.
     for logger in loggers:
         logger.handlers = [logging.NullHandler()]
         logger.disabled = False
     return litellm
-
-
-def _leave_event_loops_alone(litellm: Any) -> None:
-    """Keep a sync call from making an event loop that nobody closes, or from putting tasks into the caller's.
-
-    litellm does so after each call, to tell its service callbacks how long it took. Without such callbacks, which is
-    how it comes, there is nobody to tell.
-    """
-    from litellm._service_logger import ServiceLogging
-
-    dispatch = ServiceLogging._dispatch_from_sync  # noqa: SLF001  # it has no public switch
-
-    def _dispatch_from_sync(hook: Callable[[], Coroutine[object, object, None]]) -> None:
-        if litellm.service_callback:
-            dispatch(hook)
-
-    ServiceLogging._dispatch_from_sync = staticmethod(_dispatch_from_sync)  # noqa: SLF001  # as above

@@ -15,6 +15,7 @@ _OLLAMA_COUNTS = ("prompt_eval_count", "eval_count")
 def raw_finish_reason(raw: Mapping[str, Any]) -> str | int | None:
     """Why the answer ended, in the provider's own word or number."""
     choice, candidate, delta = _first(raw.get("choices")), _first(raw.get("candidates")), _first(raw.get("delta"))
+    response = _response(raw)
     return _word(
         choice.get("finish_reason"),
         candidate.get("finishReason"),
@@ -24,17 +25,27 @@ def raw_finish_reason(raw: Mapping[str, Any]) -> str | int | None:
         raw.get("stopReason"),
         raw.get("done_reason"),
         raw.get("finish_reason"),
+        _first(response.get("incomplete_details")).get("reason"),
+        response.get("status"),
     )
 
 
 def raw_model(raw: Mapping[str, Any]) -> str | None:
     """The model that answered."""
-    return _text(raw.get("model"), raw.get("modelVersion"), _first(raw.get("message")).get("model"))
+    return _text(
+        raw.get("model"), raw.get("modelVersion"), _first(raw.get("message")).get("model"), _response(raw).get("model")
+    )
 
 
 def raw_id(raw: Mapping[str, Any]) -> str | None:
     """The provider's id of the answer."""
-    return _text(raw.get("id"), raw.get("responseId"), _first(raw.get("message")).get("id"), raw.get("generation_id"))
+    return _text(
+        raw.get("id"),
+        raw.get("responseId"),
+        _first(raw.get("message")).get("id"),
+        raw.get("generation_id"),
+        _response(raw).get("id"),
+    )
 
 
 def raw_usage(raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -55,6 +66,11 @@ def raw_usage(raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if found is raw:
         return {name: raw[name] for name in _OLLAMA_COUNTS if name in raw}
     return found
+
+
+def _response(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What OpenAI's Responses API answers: by itself, or in the events that begin and end a stream."""
+    return raw if raw.get("object") == "response" else _first(raw.get("response"))
 
 
 def _first(found: object) -> Mapping[str, Any]:
