@@ -240,6 +240,9 @@ class Journey:
         self._parts.board.succeeded(ask.permit, latency=seconds, first_token=ask.first_token)
         self._parts.roster.worked(ask.leg.stop, ask.route.label)
         self._note(ask, "answered", seconds)
+        # Not every author's provider says who and what answers.
+        response.provider = response.provider or ask.target.provider
+        response.model = response.model or ask.target.model or ask.route.provider.default_model or None
         response.attempts = list(self.attempts)
         if len(self.attempts) > 1:
             logger.debug("%s answered in %.2f s", ask.target, seconds)

@@ -52,6 +52,7 @@ class LLMManager:
         on_refusal: OnRefusal | None = None,
         on_other_model: OnOtherModel | None = None,
         hedge: bool | None = None,
+        fallback: bool | None = None,
         state: str | None = None,
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.monotonic,
@@ -69,6 +70,9 @@ class LLMManager:
         With `hedge`, a second provider is asked where the first has not begun to answer within the time in which 95 of
         100 of its answers have; the first to begin counts, and the other is cancelled. Both may cost.
 
+        Without `fallback`, nobody is asked but the first of the order, or whom a request prefers; None asks all given
+        providers, and otherwise does what `enable_fallback` of the settings says.
+
         `state` is where health, spending and rates are kept: `memory`, the default for given providers; `file`, the
         default otherwise, which all processes of the user share; or the URL of a Redis, which several machines can.
         `clock` gives seconds since 1970, `timer` seconds that never go back, `random` numbers from 0 to 1.
@@ -78,6 +82,7 @@ class LLMManager:
         self._roster = Roster(providers, api_key_manager, timer)
         self._policies = Policies(retry_config, on_break, on_refusal, on_other_model, hedge)
         self._breaker = breaker if breaker is not None else BreakerConfig()
+        self._fallback = fallback
         self._state = None if state is None else checked_state(state)
         self._clock, self._timer, self._random = clock, timer, random
         self._sleep, self._asleep = sleep, asleep
@@ -173,7 +178,8 @@ class LLMManager:
             raise InvalidRequestError(f"request: must be an LLMRequest, got {type(request).__name__}")
         settings = self._roster.settings()
         stops = self._roster.stops(preferred, settings)
-        if not self._roster.is_given and not settings.enable_fallback:
+        allowed = self._roster.is_given or settings.enable_fallback
+        if not (allowed if self._fallback is None else self._fallback):
             stops = stops[:1]
         policy = self._policies.under(settings.failover)
         return Journey(self._parts(settings), request, settings, stops, policy, retry=retry)
@@ -183,6 +189,11 @@ class LLMManager:
         if self._roster.is_given:
             return self._journey(request, preferred, retry)
         return await asyncio.to_thread(self._journey, request, preferred, retry)
+
+    @property
+    def on_break(self) -> OnBreak:
+        """What happens when a stream breaks after something of it was passed on: as was said, or as is set now."""
+        return self._policies.under(self._roster.settings().failover).on_break
 
     # ------------------------------------------------------------------------------------------------- who there is
 
