@@ -120,12 +120,7 @@ class _File:
         self._path.touch(mode=0o600)  # a provider's messages are nobody else's business
         connection = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
         try:
-            connection.execute("PRAGMA journal_mode = WAL")  # without it each writing waits for the disk
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS health"
-                " (provider TEXT, model TEXT, key TEXT, health TEXT NOT NULL, PRIMARY KEY (provider, model, key))"
-            )
+            _prepare(connection)
             there = self._path.stat()
         except BaseException:
             connection.close()
@@ -133,3 +128,23 @@ class _File:
         self._connection, self._seen = connection, None
         self._opened = (os.getpid(), there.st_dev, there.st_ino)
         return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    import sqlite3
+
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")  # without it each writing waits for the disk
+            break
+        except sqlite3.OperationalError as error:
+            # Where two processes make the file at once, SQLite refuses one of them without its usual patience.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.005)
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS health"
+        " (provider TEXT, model TEXT, key TEXT, health TEXT NOT NULL, PRIMARY KEY (provider, model, key))"
+    )

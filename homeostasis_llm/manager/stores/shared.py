@@ -132,7 +132,8 @@ class SharedStore:
             self._known = found
 
     def _write_all(self) -> None:
-        self._write_at = self._clock() + _AT_MOST_EVERY
+        if self._unwritten:
+            self._write_at = self._clock() + _AT_MOST_EVERY
         for target in list(self._unwritten):
             self._write(target)
 
