@@ -65,6 +65,7 @@ class ProviderFactory:
         Raises `UnknownProviderError`, `BrokenPluginError`, `ConfigError` for settings that cannot be read, and
         `InvalidRequestError` for options it does not take.
         """
+        api_key = _secret(api_key)
         return cls.create_as_set(name, load_settings(), api_key, options)
 
     @classmethod
@@ -76,12 +77,7 @@ class ProviderFactory:
         options: Mapping[str, Any] | None = None,
     ) -> LLMProviderInterface:
         """`create_provider` with these settings in the place of the user's own."""
-        if api_key is not None and not isinstance(api_key, (str, SecretStr)):
-            raise InvalidRequestError(f"api_key: must be a str, got {type(api_key).__name__}")
-        if isinstance(api_key, str):
-            api_key = SecretStr(api_key)  # no traceback shall hold it as it is
-        if api_key is not None:
-            remember(api_key.get_secret_value())
+        api_key = _secret(api_key)
         known = _checked(name)
         # What the caller says goes before what the user has set.
         options = dict(options or {})
@@ -175,6 +171,19 @@ class ProviderFactory:
         if facts is not None:
             return f"{facts.name!r} of the catalog"
         return "one of litellm's" if known in _litellm_spellings() else None
+
+
+def _secret(api_key: str | SecretStr | None) -> SecretStr | None:
+    """A key that somebody gave, to be put in its place at once: no traceback shall hold it as it is."""
+    if api_key is None or isinstance(api_key, SecretStr):
+        secret = api_key
+    elif isinstance(api_key, str):
+        secret = SecretStr(api_key)
+    else:
+        raise InvalidRequestError(f"api_key: must be a str, got {type(api_key).__name__}")
+    if secret is not None:
+        remember(secret.get_secret_value())
+    return secret
 
 
 def _checked(name: object) -> str:

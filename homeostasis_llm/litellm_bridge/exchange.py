@@ -30,7 +30,7 @@ DEFAULT_TIMEOUT = Timeout(connect=10.0, first_byte=120.0, between_chunks=30.0, t
 _current: ContextVar[Exchange | None] = ContextVar("homeostasis_llm_exchange", default=None)
 
 
-@dataclass
+@dataclass(repr=False)
 class Exchange:
     """What went over the wire for one call. Its repr leaves out what a server said: that may repeat the key."""
 
@@ -55,7 +55,7 @@ class Exchange:
     """litellm's own kind of HTTP client, around ours: for its routes that take none from the arguments of a call."""
     _open: list[httpx.Response] = field(default_factory=list)
 
-    def __xrepr__(self) -> str:
+    def __repr__(self) -> str:
         return f"Exchange(sent={self.sent}, status={self.status}, size={self.size}, complete={self.complete})"
 
     def __enter__(self) -> Self:

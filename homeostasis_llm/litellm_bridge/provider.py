@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 from pydantic import SecretStr
@@ -90,43 +90,16 @@ class LiteLLMProvider(LLMProviderInterface):
         """The catalog's, or the one given; empty where neither names one."""
         return self._default_model or (self._facts.default_model if self._facts is not None else None) or ""
 
+    # An answer may repeat the key, and error trackers show what the frames of a traceback hold. So errors are raised
+    # from frames that hold no answer, and no arguments that the key is among.
+
     def complete(self, request: LLMRequest) -> LLMResponse:
         """The answer to `request`. Raises `LLMError`."""
-        arguments = self._arguments(request)
-        failure: LLMError | None = None
-        answer: Any = None
-        with self._exchange(request) as exchange:
-            try:
-                client = self._made_clients().sync_client()
-                answer = lane_for(self._litellm_name).complete(
-                    {**arguments, **self._connection(exchange), "client": client}
-                )
-            except Exception as error:  # noqa: BLE001  # litellm wraps anything in anything; to_error keeps the cause
-                failure = to_error(error, exchange, self.name, arguments["model"])
-            finally:
-                exchange.close()
-        if failure is not None:
-            raise failure
-        return self._read(answer, exchange, arguments["model"])
+        return _returned(self._asked(request))
 
     async def acomplete(self, request: LLMRequest) -> LLMResponse:
         """`complete` without blocking the event loop."""
-        arguments = self._arguments(request)
-        failure: LLMError | None = None
-        answer: Any = None
-        with await self._aexchange(request) as exchange:
-            try:
-                client = await (await self._amade_clients()).async_client()
-                answer = await lane_for(self._litellm_name).acomplete(
-                    {**arguments, **self._connection(exchange), "client": client}
-                )
-            except Exception as error:  # noqa: BLE001  # as in complete
-                failure = to_error(error, exchange, self.name, arguments["model"])
-            finally:
-                await exchange.aclose()
-        if failure is not None:
-            raise failure
-        return self._read(answer, exchange, arguments["model"])
+        return _returned(await self._aasked(request))
 
     def complete_stream(self, request: LLMRequest) -> Iterator[LLMChunk]:
         """The answer to `request` as it comes, usage with the last pieces. An error has what had come in `partial`."""
@@ -135,26 +108,23 @@ class LiteLLMProvider(LLMProviderInterface):
         reader = _StreamReader(self, exchange, arguments["model"])
         stream: Iterator[Any] | None = None
         try:
-            while True:
-                failure: LLMError | None = None
-                piece: Any = None
+            read: list[LLMChunk] | LLMError
+            while not reader.ended:
                 # Only while litellm works, so that a suspended generator leaves no exchange in its caller's context.
                 with exchange:
                     try:
                         if stream is None:
                             client = self._made_clients().sync_client()
-                            call = {**arguments, **self._connection(exchange), "client": client}
-                            stream = lane_for(self._litellm_name).stream(call)
-                            del call  # it holds the key, and this frame lives as long as the stream
+                            stream = lane_for(self._litellm_name).stream(
+                                {**arguments, **self._connection(exchange), "client": client}
+                            )
                         piece = next(stream, None)
-                    except Exception as error:  # noqa: BLE001  # as in complete
-                        failure = reader.failed(error)
-                if failure is not None:
-                    raise failure
-                if piece is None:
-                    break
-                yield from reader.read(piece)
-            yield reader.finished()
+                    except Exception as error:  # noqa: BLE001  # as in _asked
+                        read = reader.failed(error)
+                    else:
+                        read = reader.read(piece)
+                        del piece
+                yield from _returned(read)
         finally:
             exchange.close()
 
@@ -165,26 +135,23 @@ class LiteLLMProvider(LLMProviderInterface):
         reader = _StreamReader(self, exchange, arguments["model"])
         stream: AsyncIterator[Any] | None = None
         try:
-            while True:
-                failure: LLMError | None = None
-                piece: Any = None
+            read: list[LLMChunk] | LLMError
+            while not reader.ended:
                 with exchange:
                     try:
                         if stream is None:
                             client = await (await self._amade_clients()).async_client()
-                            call = {**arguments, **self._connection(exchange), "client": client}
-                            stream = await lane_for(self._litellm_name).astream(call)
-                            del call  # as in complete_stream
+                            stream = await lane_for(self._litellm_name).astream(
+                                {**arguments, **self._connection(exchange), "client": client}
+                            )
                         piece = await anext(stream, None)
-                    except Exception as error:  # noqa: BLE001  # as in complete
-                        failure = reader.failed(error)
-                if failure is not None:
-                    raise failure
-                if piece is None:
-                    break
-                for chunk in reader.read(piece):
+                    except Exception as error:  # noqa: BLE001  # as in _asked
+                        read = reader.failed(error)
+                    else:
+                        read = reader.read(piece)
+                        del piece
+                for chunk in _returned(read):
                     yield chunk
-            yield reader.finished()
         finally:
             await exchange.aclose()
 
@@ -225,6 +192,34 @@ class LiteLLMProvider(LLMProviderInterface):
     @property
     def _litellm_name(self) -> str:
         return self._facts.litellm_name if self._facts is not None else self._name
+
+    def _asked(self, request: LLMRequest) -> LLMResponse | LLMError:
+        arguments = self._arguments(request)
+        with self._exchange(request) as exchange:
+            try:
+                client = self._made_clients().sync_client()
+                answer = lane_for(self._litellm_name).complete(
+                    {**arguments, **self._connection(exchange), "client": client}
+                )
+            except Exception as error:  # noqa: BLE001  # litellm wraps anything in anything; to_error keeps the cause
+                return to_error(error, exchange, self.name, arguments["model"])
+            finally:
+                exchange.close()
+        return self._read(answer, exchange, arguments["model"])
+
+    async def _aasked(self, request: LLMRequest) -> LLMResponse | LLMError:
+        arguments = self._arguments(request)
+        with await self._aexchange(request) as exchange:
+            try:
+                client = await (await self._amade_clients()).async_client()
+                answer = await lane_for(self._litellm_name).acomplete(
+                    {**arguments, **self._connection(exchange), "client": client}
+                )
+            except Exception as error:  # noqa: BLE001  # as in _asked
+                return to_error(error, exchange, self.name, arguments["model"])
+            finally:
+                await exchange.aclose()
+        return self._read(answer, exchange, arguments["model"])
 
     def _exchange(self, request: LLMRequest) -> Exchange:
         load_litellm()  # the seconds that this takes are not the provider's
@@ -297,13 +292,11 @@ class LiteLLMProvider(LLMProviderInterface):
                 f"litellm does not know how to ask {self.name}: {error}", provider=self.name
             ) from None
 
-    def _read(self, answer: Any, exchange: Exchange, model: str) -> LLMResponse:
+    def _read(self, answer: Any, exchange: Exchange, model: str) -> LLMResponse | LLMError:
         try:
             response = read_response(answer, exchange, self.name)
-        except InvalidRequestError as error:  # our values refused what the provider sent
-            raise InvalidResponseError(
-                f"{self.name} gave an answer that makes no sense: {error}", provider=self.name, model=model
-            ) from None
+        except InvalidRequestError as error:
+            return _nonsense(error, self.name, model)
         response.cost = self._cost(model, getattr(answer, "usage", None)) if response.usage is not None else None
         return response
 
@@ -320,34 +313,60 @@ class _StreamReader:
         self._chunks: list[LLMChunk] = []
         self._ending: Any = None
         self._usage: Any = None
+        self.ended = False
 
-    def read(self, piece: Any) -> Iterator[LLMChunk]:
-        """The chunk of a piece from litellm, unless there is nothing in it."""
-        chunk = read_chunk(piece, self._provider.name)
+    def read(self, piece: Any) -> list[LLMChunk] | LLMError:
+        """The chunk of a piece from litellm, unless there is nothing in it. None as a piece stands for the end."""
+        if piece is None:
+            self.ended = True
+            return self._finished()
+        try:
+            chunk = read_chunk(piece, self._provider.name)
+        except InvalidRequestError as error:
+            return self._with_partial(_nonsense(error, self._provider.name, self._model))
         if any(getattr(choice, "finish_reason", None) for choice in piece.choices):
             self._ending = piece
         self._usage = getattr(piece, "usage", None) or self._usage
         self._chunks.append(chunk)
-        if chunk.text or chunk.reasoning or chunk.reasoning_payload or chunk.tool_calls:
-            yield chunk
-
-    def finished(self) -> LLMChunk:
-        """The last chunk. Raises `LLMConnectionError`, or what the provider told, where the stream was cut."""
-        if stream_was_cut(self._exchange):
-            raise self._with_partial(stream_error(self._exchange, self._provider.name, self._model))
-        chunk = last_chunk(self._ending, self._usage, self._exchange, self._provider.name)
-        if chunk.usage is not None:
-            chunk.cost = self._provider._cost(self._model, self._usage)  # noqa: SLF001  # one class in two halves
-        return chunk
+        return [chunk] if chunk.text or chunk.reasoning or chunk.reasoning_payload or chunk.tool_calls else []
 
     def failed(self, error: Exception) -> LLMError:
         """Ours for what litellm raised, with what had come so far."""
         return self._with_partial(to_error(error, self._exchange, self._provider.name, self._model))
 
+    def _finished(self) -> list[LLMChunk] | LLMError:
+        """The last chunk; or what the provider told, or that the connection broke, where the stream was cut."""
+        if stream_was_cut(self._exchange):
+            return self._with_partial(stream_error(self._exchange, self._provider.name, self._model))
+        try:
+            chunk = last_chunk(self._ending, self._usage, self._exchange, self._provider.name)
+        except InvalidRequestError as error:
+            return self._with_partial(_nonsense(error, self._provider.name, self._model))
+        if chunk.usage is not None:
+            chunk.cost = self._provider._cost(self._model, self._usage)  # noqa: SLF001  # one class in two halves
+        return [chunk]
+
     def _with_partial(self, error: LLMError) -> LLMError:
         if any(chunk.text or chunk.reasoning or chunk.tool_calls for chunk in self._chunks):
             error.partial = merge_chunks(self._chunks).to_response()
         return error
+
+
+T = TypeVar("T")
+
+
+def _returned(outcome: T | LLMError) -> T:
+    """`outcome`, or raised where it is an error."""
+    if isinstance(outcome, LLMError):
+        raise outcome
+    return outcome
+
+
+def _nonsense(refusal: InvalidRequestError, provider: str, model: str) -> LLMError:
+    """For an answer that our own values refuse."""
+    return InvalidResponseError(
+        f"{provider} gave an answer that makes no sense: {refusal}", provider=provider, model=model
+    )
 
 
 def _overlaid(base: Timeout, given: Timeout | float | None) -> Timeout:

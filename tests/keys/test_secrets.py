@@ -43,7 +43,7 @@ from homeostasis_llm import (
 )
 from homeostasis_llm.config import ConfigError, config_path, load_settings
 from homeostasis_llm.keys.lookup import key_reports, key_status
-from tests.loopback import Loopback
+from tests.loopback import Loopback, Scripted
 
 # Letters that stand in no text of ours, so that a short key cannot be found by accident.
 _RARE = "QZXJ"
@@ -239,16 +239,17 @@ def echoes(server: Loopback, key: str, status: int = 401) -> None:
 
 Call = Callable[[LLMProviderInterface], object]
 
-# The frames that raise these hold the exchange, whose repr has the answer's body, and the first call of a stream.
-_HOLDS_THE_EXCHANGE = pytest.mark.xfail(
-    reason="the frames of LiteLLMProvider hold the exchange with the answer that repeats the key", strict=True
-)
 CALLS: list[Any] = [
     pytest.param(lambda provider: provider.get_available_models(), id="models"),
-    pytest.param(lambda provider: provider.complete(HELLO), id="complete", marks=_HOLDS_THE_EXCHANGE),
-    pytest.param(lambda provider: list(provider.complete_stream(HELLO)), id="stream", marks=_HOLDS_THE_EXCHANGE),
-    pytest.param(lambda provider: asyncio.run(provider.acomplete(HELLO)), id="async", marks=_HOLDS_THE_EXCHANGE),
+    pytest.param(lambda provider: provider.complete(HELLO), id="complete"),
+    pytest.param(lambda provider: list(provider.complete_stream(HELLO)), id="stream"),
+    pytest.param(lambda provider: asyncio.run(provider.acomplete(HELLO)), id="async"),
+    pytest.param(lambda provider: asyncio.run(_streamed(provider)), id="async stream"),
 ]
+
+
+async def _streamed(provider: LLMProviderInterface) -> object:
+    return [chunk async for chunk in provider.acomplete_stream(HELLO)]
 
 
 @pytest.mark.parametrize("name", ["openai", "anthropic", "mistral"])
@@ -275,6 +276,39 @@ def test_no_key_is_in_the_words_and_the_logs_of_a_call_that_a_provider_refuses(
     assert any(text.startswith("receive_response_headers") for text in heard)
     words = [*shown(error), repr(error.args), repr(vars(error)), pickled(error), *map(str, _chain(error))]
     assert_absent(key, *words, *heard)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(lambda key: {"body": key}, id="no JSON"),
+        pytest.param(lambda key: {"json": {"error": {"message": key}}}, id="an error with a good status"),
+        pytest.param(lambda key: {"chunks": [_event(key), _event(key)], "cut": True}, id="a stream that breaks"),
+        pytest.param(
+            lambda key: {"chunks": [_event(key), f"data: {json.dumps({'error': {'message': key}})}\n\n"]},
+            id="an error amid a stream",
+        ),
+    ],
+)
+@_over_http
+@given(key=_sendable)
+def test_no_key_is_in_the_error_of_an_answer_that_cannot_be_used(
+    answer: Callable[[str], Scripted], key: str, loopback: Loopback
+) -> None:
+    scripted = answer(key)
+    loopback.always(**scripted)
+    with listening() as heard, ProviderFactory.create_provider("openai", key, base_url=loopback.url) as provider:
+        try:
+            _ = list(provider.complete_stream(HELLO)) if "chunks" in scripted else provider.complete(HELLO)
+        except LLMError as error:
+            failed = error
+    failed.partial = None  # what the model said before is the user's to see
+    assert_absent(key, *told(failed), *heard)
+
+
+def _event(key: str) -> str:
+    delta = {"delta": {"content": key}, "index": 0}
+    return f"data: {json.dumps({'id': key, 'object': 'chat.completion.chunk', 'choices': [delta]})}\n\n"
 
 
 def _refused(name: str, call: Call, key: str, server: Loopback) -> tuple[LLMError, list[str]]:
