@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         RateLimitError,
         ServerError,
         UnknownProviderError,
+        UnsuitableRequestError,
     )
     from .keys.check import KeyCheck, KeyOutcome
     from .keys.errors import KeyStorageError, KeyValidationError
@@ -69,6 +70,7 @@ _HOMES = {
         "RateLimitError",
         "ServerError",
         "UnknownProviderError",
+        "UnsuitableRequestError",
     ),
     "keys.check": ("KeyCheck", "KeyOutcome"),
     "keys.errors": ("KeyStorageError", "KeyValidationError"),
@@ -131,6 +133,7 @@ __all__ = [
     "ToolCall",
     "ToolCallFragment",
     "UnknownProviderError",
+    "UnsuitableRequestError",
     "Usage",
     "astream_chunks",
     "merge_chunks",

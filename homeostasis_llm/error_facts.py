@@ -28,6 +28,7 @@ from .errors import (
     QuotaExceededError,
     RateLimitError,
     ServerError,
+    UnsuitableRequestError,
 )
 from .redaction import redact
 
@@ -99,6 +100,7 @@ _EXACT: dict[str, type[LLMError]] = {
         ModelNotFoundError,
     ),
     "unknown_url": InvalidRequestError,
+    **dict.fromkeys(("unsupported_parameter", "unsupported_value"), UnsuitableRequestError),  # OpenAI
     **dict.fromkeys(
         (
             "content_filter",
@@ -184,7 +186,7 @@ _BY_STATUS: dict[int, type[LLMError]] = {
     424: ServerError,  # AWS Bedrock: ModelErrorException
     429: RateLimitError,
     498: OverloadedError,  # Groq: the flex tier has no capacity
-    501: InvalidRequestError,  # asking again will not teach it
+    501: UnsuitableRequestError,  # asking again will not teach it
     503: OverloadedError,
     504: LLMTimeoutError,
     529: OverloadedError,  # Anthropic: overloaded_error

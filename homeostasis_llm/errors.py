@@ -9,6 +9,7 @@
     ├── RateLimitError                  429: too fast; `retry_after` says how long to wait
     ├── InvalidRequestError             400, or refused before sending; also a ValueError
     │   ├── ContextLengthError          the prompt does not fit; `prompt_tokens` of `context_tokens`
+    │   ├── UnsuitableRequestError      this provider or model cannot do it; another one may
     │   └── UnknownProviderError        no provider of that name
     ├── ModelNotFoundError              404 for the model
     ├── ContentRefusedError             a content filter said no
@@ -47,6 +48,7 @@ class ErrorType(StrEnum):
     RATE_LIMIT = "rate_limit"
     INVALID_REQUEST = "invalid_request"
     CONTEXT_LENGTH = "context_length"
+    UNSUITABLE_REQUEST = "unsuitable_request"
     UNKNOWN_PROVIDER = "unknown_provider"
     MODEL_NOT_FOUND = "model_not_found"
     CONTENT_REFUSED = "content_refused"
@@ -208,7 +210,10 @@ class RateLimitError(LLMError):
 
 
 class InvalidRequestError(LLMError, ValueError):
-    """The request itself is wrong, here or in the provider's judgement; no other provider will do better."""
+    """The request itself is wrong, here or in the provider's judgement; no other provider will do better.
+
+    The exceptions are its subclasses.
+    """
 
     default_type = ErrorType.INVALID_REQUEST
 
@@ -224,6 +229,12 @@ class ContextLengthError(InvalidRequestError):
         super().__init__(message, **facts)
         self.prompt_tokens = prompt_tokens
         self.context_tokens = context_tokens
+
+
+class UnsuitableRequestError(InvalidRequestError):
+    """This provider, or its model, does not take a parameter of the request or a value of it; another one may."""
+
+    default_type = ErrorType.UNSUITABLE_REQUEST
 
 
 class UnknownProviderError(InvalidRequestError):

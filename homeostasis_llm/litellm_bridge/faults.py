@@ -25,6 +25,7 @@ from ..errors import (
     LLMConnectionError,
     LLMError,
     LLMTimeoutError,
+    UnsuitableRequestError,
 )
 from ..redaction import redact
 from .exchange import Exchange
@@ -80,7 +81,9 @@ def _from_litellm(error: Exception, provider: str, model: str | None) -> LLMErro
     said = _first_line(error)
     if isinstance(error, litellm.AuthenticationError):
         return APIKeyMissingError(f"{provider} needs credentials that are not there: {said}", **facts)
-    if isinstance(error, (litellm.BadRequestError, litellm.UnsupportedParamsError, litellm.NotFoundError, ValueError)):
+    if isinstance(error, litellm.UnsupportedParamsError):
+        return UnsuitableRequestError(f"the request does not suit {provider}: {said}", **facts)
+    if isinstance(error, (litellm.BadRequestError, litellm.NotFoundError, ValueError)):
         return _refined(InvalidRequestError(f"the request does not suit {provider}: {said}", **facts), error)
     if isinstance(error, litellm.Timeout):
         return LLMTimeoutError(f"{provider} did not answer in time", **facts)

@@ -12,7 +12,14 @@ from collections.abc import Sequence
 
 from ..attempts import Attempt, Outcome
 from ..config import Settings
-from ..errors import AuthenticationError, ContextLengthError, LLMError, LLMTimeoutError, RateLimitError
+from ..errors import (
+    AuthenticationError,
+    ContextLengthError,
+    LLMError,
+    LLMTimeoutError,
+    RateLimitError,
+    UnsuitableRequestError,
+)
 from ..request import LLMRequest
 from ..response import LLMResponse
 from .board import Permit
@@ -28,6 +35,10 @@ logger = logging.getLogger("homeostasis_llm.manager")
 
 _LOOK_AGAIN = 0.05
 """Seconds until a provider that somebody else is just probing is looked at again."""
+
+
+_WISHES = ("temperature", "top_p", "seed")
+"""How an answer is to be drawn. It is an answer without them too, where a model has no such thing."""
 
 
 class Journey:
@@ -89,9 +100,26 @@ class Journey:
                 self._stalled = 0.0
                 return ask
         seconds = self._until_somebody_is_ready(self._parts.clock())
+        if seconds is None and self._relax():
+            return self.next()
         if seconds is None:
             raise self._failure()
         return self._paused(seconds)
+
+    def _relax(self) -> bool:
+        """Drop the wishes that suit nobody, once, and ask those again whom they did not suit."""
+        wishes = [name for name in _WISHES if getattr(self._request, name) is not None]
+        unsuited = [leg for leg in self._legs if leg.unsuited]
+        if not wishes or not unsuited:
+            return False
+        self._request = copy.copy(self._request)
+        for name in wishes:
+            setattr(self._request, name, None)
+        for leg in unsuited:
+            leg.done = leg.unsuited = False
+            leg.ready_at = 0.0
+        self._why = f"without {', '.join(wishes)}, which suited nobody"
+        return True
 
     def _paused(self, seconds: float) -> Pause:
         self._waited += seconds
@@ -376,6 +404,7 @@ class Journey:
                 leg.ready_at = 0.0
                 self._again = leg
                 return
+        leg.unsuited = isinstance(error, UnsuitableRequestError)
         retryable = rule.action in {Action.RETRY, Action.FAIL_OVER} and self._may_retry(ask)
         if not retryable:
             leg.done = True

@@ -26,6 +26,7 @@ from ..errors import (
     RateLimitError,
     ServerError,
     UnknownProviderError,
+    UnsuitableRequestError,
 )
 
 
@@ -84,6 +85,9 @@ _TABLE: dict[type[LLMError], Rule] = {
     UnknownProviderError: Rule(Action.LEAVE, counts=False, why="the settings name somebody who is not here"),
     BrokenPluginError: Rule(Action.LEAVE, counts=False, why="a provider that cannot be loaded stops nobody else"),
     ContextLengthError: Rule(Action.LARGER, counts=False, why="the prompt is too long for this model"),
+    UnsuitableRequestError: Rule(
+        Action.LEAVE, counts=False, why="it does not take a parameter, or a value, that another provider may"
+    ),
     InvalidRequestError: Rule(Action.FINAL, counts=False, why="the request is wrong, whoever is asked"),
     ModelNotFoundError: Rule(
         Action.LEAVE, counts=False, rest=600.0, why="this provider has no such model; the others are asked for theirs"

@@ -65,6 +65,8 @@ class Leg:
     """The keys that are not to be tried again, by label and mark."""
     tries: int = 0
     done: bool = False
+    unsuited: bool = False
+    """Whether it does not take some parameter of the request."""
     ready_at: float = 0.0
     """Wall clock; before that it is not asked."""
     patient: bool = False

@@ -24,6 +24,7 @@ from homeostasis_llm import (
     QuotaExceededError,
     RateLimitError,
     ServerError,
+    UnsuitableRequestError,
 )
 from homeostasis_llm.error_facts import ErrorBody, error_from_answer, request_id, retry_after
 from homeostasis_llm.redaction import MASK, remember
@@ -394,7 +395,7 @@ CASES: dict[str, Case] = {
     "llama.cpp, cannot do that": Case(
         501,
         {"error": {"code": 501, "message": "No.", "type": "not_supported_error"}},
-        InvalidRequestError,
+        UnsuitableRequestError,
         "not_supported_error",
     ),
     "Ollama, no such model": Case(404, {"error": "model 'x' not found"}, ModelNotFoundError),
@@ -467,7 +468,7 @@ def test_a_failed_answer_becomes_the_error_it_means(case: Case) -> None:
         (429, RateLimitError),
         (498, OverloadedError),
         (500, ServerError),
-        (501, InvalidRequestError),
+        (501, UnsuitableRequestError),
         (502, ServerError),
         (503, OverloadedError),
         (504, LLMTimeoutError),
