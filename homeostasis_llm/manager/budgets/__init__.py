@@ -1,0 +1,1 @@
+"""What stands around a call: model names, context, rates, caps, spending. Each file can be used by itself."""
