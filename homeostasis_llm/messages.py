@@ -130,6 +130,8 @@ class ToolCall(Value):
     """What the model wrote where that is no JSON object; `arguments` is empty then."""
     payload: dict[str, Any] | None = None
     """Opaque data that the provider wants back with the call, such as Google's thought signature."""
+    provider: str = ""
+    """Whose payload it is; no other provider is sent it. Empty where that is not known."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

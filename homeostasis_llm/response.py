@@ -112,6 +112,9 @@ class LLMResponse(Value):
         super().__post_init__()
         if self.finish_reason is None:
             self.finish_reason = finish_reason_of(self.metadata.get("finish_reason"))
+        for call in self.tool_calls:
+            if call.payload is not None:
+                call.provider = call.provider or self.provider
         self.metadata.setdefault("finish_reason", self.finish_reason)
         self.metadata.setdefault("response_id", None)
 

@@ -63,7 +63,7 @@ def _message(message: LLMMessage, provider: str) -> dict[str, Any]:
     if message.tool_call_id is not None:
         written["tool_call_id"] = message.tool_call_id
     if message.tool_calls:
-        written["tool_calls"] = [_tool_call(call) for call in message.tool_calls]
+        written["tool_calls"] = [_tool_call(call, provider) for call in message.tool_calls]
     reasoning = message.reasoning
     # Signatures and encrypted thoughts mean something only to whom they came from; others refuse them.
     if reasoning is not None and reasoning.provider == provider:
@@ -110,13 +110,14 @@ def _file(part: FilePart) -> dict[str, Any]:
     return {name: given for name, given in told.items() if given is not None}
 
 
-def _tool_call(call: ToolCall) -> dict[str, Any]:
+def _tool_call(call: ToolCall, provider: str) -> dict[str, Any]:
     arguments = json.dumps(call.arguments) if call.invalid_arguments is None else call.invalid_arguments
+    payload = call.payload if call.provider in {"", provider} else None
     return {
         "id": call.id,
         "type": "function",
         "function": {"name": call.name, "arguments": arguments},
-        **({} if call.payload is None else {"provider_specific_fields": call.payload}),
+        **({} if payload is None else {"provider_specific_fields": payload}),
     }
 
 
