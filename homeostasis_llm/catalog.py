@@ -77,6 +77,16 @@ def canonical_name(name: str) -> str:
     return plain_name(name) if facts is None else facts.name
 
 
+def in_variables(name: str) -> str:
+    """`name` as the names of environment variables have it: `MY_LLM` for `my.llm`."""
+    return re.sub(r"[^A-Z0-9]", "_", canonical_name(name).upper())
+
+
+def our_variable(provider: str, what: str) -> str:
+    """The environment variable that tells us something of a provider, as `HOMEOSTASIS_OPENAI_API_KEY` does."""
+    return f"HOMEOSTASIS_{in_variables(provider)}_{what}"
+
+
 def all_facts() -> Mapping[str, ProviderFacts]:
     """Every row, by name, in the order of the file: whose models they are before who only runs them."""
     return _catalog()[0]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
+from .catalog import our_variable
 from .error_facts import error_from_answer
 from .errors import InvalidRequestError, InvalidResponseError, LLMConnectionError, LLMTimeoutError
 from .redaction import remember
@@ -52,8 +53,8 @@ class Endpoint:
 
 def base_url_from_environment(name: str, facts: ProviderFacts | None) -> str | None:
     """The base URL that the environment names for a provider: ours first, then the provider's own variables."""
-    names = (f"HOMEOSTASIS_{name.upper()}_BASE_URL", *(facts.base_url_env if facts is not None else ()))
-    return next((url for variable in names if (url := os.environ.get(variable))), None)
+    names = (our_variable(name, "BASE_URL"), *(facts.base_url_env if facts is not None else ()))
+    return next((url for variable in names if (url := os.environ.get(variable, "").strip())), None)
 
 
 def models_endpoint(facts: ProviderFacts, base_url: str | None = None) -> Endpoint | None:

@@ -14,7 +14,7 @@ from .changes import (
 from .errors import ConfigError
 from .failover import RETRIES, Failover, Price, Spending
 from .former_names import DEFAULT_CONFIG, by_former_names
-from .providers import base_url_variable, provider_options
+from .providers import provider_options
 from .settings import (
     Level,
     OpenRouterUnified,
@@ -40,7 +40,6 @@ __all__ = [
     "Settings",
     "Spending",
     "assign",
-    "base_url_variable",
     "by_former_names",
     "change_settings",
     "config_path",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..catalog import all_facts, canonical_name
+from ..catalog import all_facts, canonical_name, in_variables
 from ..redaction import redact
 from ..request import Timeout
 from .lines import line_of
@@ -90,18 +90,20 @@ def _origin(text: str, document: Mapping[str, Any], steps: Sequence[str]) -> str
 def _environment(settings: Settings) -> dict[tuple[str, ...], tuple[str, str]]:
     """What the environment sets: the variable, and its value as it may be shown."""
     found: dict[tuple[str, ...], tuple[str, str]] = {}
+    # A variable does not tell `my.llm` from `my_llm`; the file may.
+    spelled = {in_variables(name): name for name in settings.providers}
     for variable, given in os.environ.items():
         match = _FROM_ENVIRONMENT.fullmatch(variable)
         if match is not None and given.strip():
             setting = match[2].lower()
             shown = _url(given.strip()) if setting == "base_url" else given.strip()
-            found["providers", canonical_name(match[1]), setting] = (variable, shown)
+            found["providers", spelled.get(match[1]) or canonical_name(match[1]), setting] = (variable, shown)
     for name, facts in all_facts().items():
         steps = ("providers", name, "base_url")
-        own = next((variable for variable in facts.base_url_env if os.environ.get(variable)), None)
+        own = next((variable for variable in facts.base_url_env if os.environ.get(variable, "").strip()), None)
         # The provider's own variable is the last that counts.
         if own is not None and steps not in found and settings.provider(name).base_url is None:
-            found[steps] = (own, _url(os.environ[own]))
+            found[steps] = (own, _url(os.environ[own].strip()))
     return found
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import Any
 
-from ..catalog import canonical_name
+from ..catalog import our_variable
 from .settings import Settings
 
 
@@ -18,15 +17,10 @@ def provider_options(name: str, settings: Settings) -> dict[str, Any]:
     """
     own = settings.provider(name)
     options = {
-        "base_url": os.environ.get(base_url_variable(name), "").strip() or own.base_url,
+        "base_url": os.environ.get(our_variable(name, "BASE_URL"), "").strip() or own.base_url,
         "default_model": own.default_model,
         "headers": dict(own.headers) or None,
         "timeout": own.timeout,
         "api_version": own.api_version,
     }
     return {option: given for option, given in options.items() if given is not None}
-
-
-def base_url_variable(name: str) -> str:
-    """The environment variable for the base URL of that provider, by any of its names."""
-    return f"HOMEOSTASIS_{re.sub(r'[^A-Z0-9]', '_', canonical_name(name).upper())}_BASE_URL"

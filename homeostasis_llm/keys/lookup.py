@@ -7,7 +7,6 @@ waits for ever; what could not be looked into is told, and the next place asked.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from ..catalog import canonical_name, facts_of, plain_name
+from ..catalog import canonical_name, facts_of, in_variables, our_variable, plain_name
 from ..litellm_names import litellm_names, openai_like
 from ..redaction import remember
 from .errors import SourceTroubleError
@@ -97,22 +96,18 @@ def key_reports(providers: Iterable[str], where: Where | None = None) -> dict[st
 def env_names(provider: str) -> tuple[str, ...]:
     """The environment variables that a key of that provider is looked for in, the first one set counts."""
     name = canonical_name(provider)
-    return tuple(dict.fromkeys((_our_variable(name, "API_KEY"), *_provider_variables(name))))
+    return tuple(dict.fromkeys((our_variable(name, "API_KEY"), *_provider_variables(name))))
 
 
 def file_variable(provider: str) -> str:
     """The environment variable that names a file with the key of that provider."""
-    return _our_variable(canonical_name(provider), "API_KEY_FILE")
+    return our_variable(provider, "API_KEY_FILE")
 
 
 def keyring_user(provider: str, label: str | None = None) -> str:
     """The user name under which the keyring has that key, with the service `SERVICE`."""
     name = canonical_name(provider)
     return name if label is None else f"{name}#{label}"
-
-
-def _our_variable(name: str, what: str) -> str:
-    return f"HOMEOSTASIS_{re.sub(r'[^A-Z0-9]', '_', name.upper())}_{what}"
 
 
 def _provider_variables(name: str) -> tuple[str, ...]:
@@ -123,7 +118,7 @@ def _provider_variables(name: str) -> tuple[str, ...]:
     if spelling is None:
         return ()
     # Nearly all of litellm's providers that its table does not hold read the variable called after them.
-    return (str(openai_like().get(spelling, {}).get("api_key_env") or f"{name.upper()}_API_KEY"),)
+    return (str(openai_like().get(spelling, {}).get("api_key_env") or f"{in_variables(name)}_API_KEY"),)
 
 
 def _has_variable(provider: str) -> bool:

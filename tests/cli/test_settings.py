@@ -286,6 +286,19 @@ def test_each_setting_is_shown_with_where_it_is_from(run: Run, settings: Path, m
     assert 'providers.ollama.timeout {"connect" = 2.0} line 9' in lines
 
 
+def test_a_variable_for_a_provider_is_shown_by_the_name_that_the_file_has_for_it(
+    run: Run, settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.write_text('[providers."my.llm"]\nbase_url = "https://mine.example"\n')
+    monkeypatch.setenv("HOMEOSTASIS_MY_LLM_BASE_URL", "https://gateway.example")
+
+    shown = json.loads(run("llm", "config", "show", "--json").stdout)
+
+    assert [(one["key"], one["value"]) for one in shown if one["key"].startswith("providers.")] == [
+        ("providers.my.llm.base_url", "https://gateway.example")
+    ]
+
+
 def test_what_may_be_a_credential_is_not_shown(run: Run, settings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.write_text(
         "[providers.openai]\n"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from homeostasis_llm import Timeout
-from homeostasis_llm.config import Settings, base_url_variable, provider_options
+from homeostasis_llm.config import Settings, provider_options
+from homeostasis_llm.endpoints import base_url_from_environment
 from homeostasis_llm.litellm_bridge.provider import LiteLLMProvider
 
 SETTINGS = Settings.model_validate(
@@ -59,5 +60,5 @@ def test_an_empty_variable_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_provider_that_is_in_no_file_has_its_base_url_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOMEOSTASIS_MY_LLM_2_BASE_URL", "http://127.0.0.1:1")
 
-    assert base_url_variable("My-LLM.2") == "HOMEOSTASIS_MY_LLM_2_BASE_URL"
     assert provider_options("My-LLM.2", Settings()) == {"base_url": "http://127.0.0.1:1"}
+    assert base_url_from_environment("My-LLM.2", None) == "http://127.0.0.1:1"

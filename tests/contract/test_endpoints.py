@@ -321,7 +321,7 @@ def test_the_environment_may_name_the_base_url(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("HOMEOSTASIS_OPENAI_BASE_URL", "https://first.example")
     assert base_url_from_environment("openai", known) == "https://first.example"
     assert base_url_from_environment("openai", None) == "https://first.example"
-    monkeypatch.setenv("HOMEOSTASIS_OPENAI_BASE_URL", "")
+    monkeypatch.setenv("HOMEOSTASIS_OPENAI_BASE_URL", " ")
     assert base_url_from_environment("openai", known) == "https://second.example"
 
 
