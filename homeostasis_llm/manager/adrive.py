@@ -29,7 +29,7 @@ async def complete(journey: Journey, sleep: Sleep) -> LLMResponse:
         while True:
             step = await next_step(journey, journey.next)
             if isinstance(step, Pause):
-                await sleep(step.seconds)
+                await _wait(journey, step, sleep)
                 continue
             if (patience := journey.patience(step)) is not None:
                 won = await race(journey, step, _answer, patience)
@@ -67,7 +67,7 @@ async def stream(
         while True:
             step = await next_step(journey, course.next)
             if isinstance(step, Pause):
-                await sleep(step.seconds)
+                await _wait(journey, step, sleep)
                 continue
             try:
                 opened = await _opened(journey, course, step, timer)
@@ -167,6 +167,13 @@ async def _pieces(
     finally:
         if not ended:
             journey.abandoned(step)
+
+
+async def _wait(journey: Journey, pause: Pause, sleep: Sleep) -> None:
+    if pause.slots is None:
+        await sleep(pause.seconds)
+    else:
+        journey.placed(got=await pause.slots.aacquire(pause.seconds))
 
 
 async def next_step(journey: Journey, what: Callable[[], Ask | Pause]) -> Ask | Pause:

@@ -25,7 +25,7 @@ def complete(journey: Journey, sleep: Sleep) -> LLMResponse:
         while True:
             step = journey.next()
             if isinstance(step, Pause):
-                sleep(step.seconds)
+                _wait(journey, step, sleep)
                 continue
             try:
                 response = checked(step.route.provider.complete(step.request), step.route.provider)
@@ -47,7 +47,7 @@ def stream(journey: Journey, course: Course, sleep: Sleep, timer: Callable[[], f
         while True:
             step = course.next()
             if isinstance(step, Pause):
-                sleep(step.seconds)
+                _wait(journey, step, sleep)
                 continue
             failure = yield from _pieces(journey, course, step, timer)
             if failure is None:
@@ -80,6 +80,13 @@ def _pieces(
         if not ended:
             journey.abandoned(step)
     return None
+
+
+def _wait(journey: Journey, pause: Pause, sleep: Sleep) -> None:
+    if pause.slots is None:
+        sleep(pause.seconds)
+    else:
+        journey.placed(got=pause.slots.acquire(pause.seconds))
 
 
 def checked(answer: object, provider: LLMProviderInterface) -> LLMResponse:

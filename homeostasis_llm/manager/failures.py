@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..errors import AllProvidersFailedError, APIKeyMissingError, LLMError
+from ..errors import AllProvidersFailedError, APIKeyMissingError, InvalidRequestError, LLMError
 
 if TYPE_CHECKING:
     from .health import Health
@@ -39,6 +39,8 @@ def final_error(errors: Mapping[str, LLMError], again: float | None) -> LLMError
     told = list(errors.values())
     if len(told) == 1:
         return told[0]
+    if len({type(error) for error in told}) == 1 and isinstance(told[0], InvalidRequestError):
+        return told[0]  # it is the request, whoever is asked
     if all(isinstance(error, APIKeyMissingError) for error in told):
         names = " or ".join(errors)
         return APIKeyMissingError(

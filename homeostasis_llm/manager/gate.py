@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from threading import Lock
 
 from ..config import Settings
-from ..errors import LLMError
+from ..errors import InvalidRequestError, LLMError
 from ..provider import LLMProviderInterface
 from ..request import LLMRequest
 from ..response import LLMResponse
+from .budgets.concurrency import Slots
+from .budgets.context import estimate, window_of
+from .budgets.model_names import owners_first, resolve, unified_route
+from .policy import OnOtherModel
 from .roster import Stop
+
+_FULL = "as many requests are with it as it may have at a time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,27 +38,107 @@ class Ticket:
     seconds: float = 0.0
     """How long it would have to wait."""
     why: str = ""
+    slots: Slots | None = None
+    """Where a place was taken, or is to be waited for."""
 
 
 class Gate:
-    """All that stands between a request and a provider."""
+    """All that stands between a request and a provider. Safe for threads."""
 
     is_remote = False
     """Whether its counts are on another machine."""
 
-    def model(self, request: LLMRequest, stop: Stop, settings: Settings, *, first: bool) -> Chosen:
-        """The model that this provider is asked for."""
-        return Chosen(stop.model or request.model)
+    def __init__(self) -> None:
+        self._slots: dict[str, Slots] = {}
+        self._lock = Lock()
 
-    def enter(
-        self, request: LLMRequest, stop: Stop, provider: LLMProviderInterface, settings: Settings, *, needs: int
+    def order(self, stops: Sequence[Stop], model: str | None, settings: Settings) -> list[Stop]:
+        """`stops`, with OpenRouter in the place of those it stands in for, and who has `model` before who has not."""
+        routed = [_unified(stop, model, settings) for stop in stops]
+        if model is not None and len(routed) > 1:
+            names = owners_first(model, [stop.provider for stop in routed], settings)
+            routed.sort(key=lambda stop: names.index(stop.provider))
+        return list(dict.fromkeys(routed))
+
+    def model(
+        self, request: LLMRequest, stop: Stop, settings: Settings, *, first: bool, on_other_model: OnOtherModel
+    ) -> Chosen:
+        """The model that this provider is asked for."""
+        if stop.model is not None:
+            return Chosen(settings.provider(stop.provider).model_map.get(stop.model, stop.model))
+        if request.model is None:
+            return Chosen(None)
+        found = resolve(request.model, stop.provider, settings, first=first, on_other_model=on_other_model)
+        return Chosen(found.model, found.note, found.error(stop.provider))
+
+    def enter(  # what all checks need to know
+        self,
+        request: LLMRequest,
+        stop: Stop,
+        provider: LLMProviderInterface,
+        settings: Settings,
+        *,
+        needs: int,
+        has_place: bool = False,
     ) -> Ticket:
-        """Take up what the request needs there, or nothing of it."""
-        return Ticket()
+        """Take up what the request needs there, or nothing of it.
+
+        `needs` is how many tokens it is known to have, at least; with `has_place` it has waited for a place already.
+        """
+        model = request.model or provider.default_model
+        if (refusal := _unfit(request, provider, model, settings, needs)) is not None:
+            return Ticket(refusal=refusal)
+        slots = self._slots_of(stop.provider, settings)
+        if slots is not None and not has_place and not slots.try_acquire():
+            return Ticket(seconds=float("inf"), why=_FULL, slots=slots)
+        return Ticket(slots=slots)
 
     def leave(self, ticket: Ticket, response: LLMResponse | None) -> None:
         """Give back what is not needed any more, and count what was used."""
+        if ticket.slots is not None:
+            ticket.slots.release()
 
-    def window(self, provider: LLMProviderInterface, model: str) -> int:
-        """How many tokens the model takes; 0 where that is not known."""
-        return 0
+    def window(self, provider: LLMProviderInterface, model: str, settings: Settings) -> int:
+        """How many tokens the model, or else the provider's default, takes; 0 where that is not known."""
+        return _window(provider, model or provider.default_model, settings) or 0
+
+    def _slots_of(self, provider: str, settings: Settings) -> Slots | None:
+        most = settings.provider(provider).max_concurrent
+        if most is None:
+            return None
+        with self._lock:
+            slots = self._slots.setdefault(provider, Slots(most))
+        if slots.limit != most:
+            slots.limit = most
+        return slots
+
+
+def _unified(stop: Stop, model: str | None, settings: Settings) -> Stop:
+    route = None if stop.place is not None else unified_route(stop.provider, stop.model or model, settings)
+    return stop if route is None else Stop(*route, why=f"OpenRouter stands in for {stop.provider}")
+
+
+def _window(provider: LLMProviderInterface, model: str, settings: Settings) -> int | None:
+    told = getattr(provider, "context_window", None)  # its author may say so
+    if isinstance(told, int):
+        return told
+    return window_of(provider.name, model, settings) if model else None
+
+
+def _unfit(
+    request: LLMRequest, provider: LLMProviderInterface, model: str, settings: Settings, needs: int
+) -> LLMError | None:
+    """Why that model cannot take the request, as far as that is known before it is asked."""
+    if not model:
+        return InvalidRequestError(
+            f"{provider.name} has no default model: name one in the request, or in the settings as "
+            f"`providers.{provider.name}.default_model`",
+            provider=provider.name,
+        )
+    window = _window(provider, model, settings)
+    if window is None:
+        return None
+    found = estimate(request, provider.name, model, window)
+    if needs > window:
+        return replace(found, tokens=needs, margin=0.0).error(provider.name, model)
+    return found.error(provider.name, model)

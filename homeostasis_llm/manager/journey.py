@@ -24,6 +24,7 @@ from ..request import LLMRequest
 from ..response import LLMResponse
 from .board import Permit
 from .failures import final_error, not_asked
+from .gate import Chosen
 from .policy import Policy
 from .roster import Route, Stop
 from .rules import Action, Rule, rule_for
@@ -36,6 +37,9 @@ logger = logging.getLogger("homeostasis_llm.manager")
 _LOOK_AGAIN = 0.05
 """Seconds until a provider that somebody else is just probing is looked at again."""
 
+
+_LONG = 3600.0
+"""Seconds to wait for a place where nothing else ends the waiting."""
 
 _WISHES = ("temperature", "top_p", "seed")
 """How an answer is to be drawn. It is an answer without them too, where a model has no such thing."""
@@ -62,11 +66,13 @@ class Journey:
         now = parts.timer()
         deadline = policy.retries.deadline
         self._until = None if deadline is None else now + deadline
+        self._first = stops[0]
         self._legs = [Leg(stop) for stop in self._healthy_first(stops)]
         self._again: Leg | None = None
         self._pause: float | None = None
         self._waited = 0.0
         self._stalled = 0.0
+        self._waits_since = 0.0
         self._why = ""
         self._needs = 0
         self.attempts: list[Attempt] = []
@@ -81,7 +87,17 @@ class Journey:
         return self._parts.board.degraded(Target(stop.provider, self._model_name(stop), self._parts.roster.label(stop)))
 
     def _model_name(self, stop: Stop) -> str:
-        return self._parts.gate.model(self._request, stop, self._settings, first=False).model or ""
+        return self._chosen(stop).model or ""
+
+    def _chosen(self, stop: Stop) -> Chosen:
+        """The model that it is asked for. Only who comes first in the user's order is trusted with any name."""
+        return self._parts.gate.model(
+            self._request,
+            stop,
+            self._settings,
+            first=stop == self._first,
+            on_other_model=self.policy.on_other_model,
+        )
 
     # ------------------------------------------------------------------------------------------- what comes next
 
@@ -99,12 +115,24 @@ class Journey:
             if not leg.done and leg.ready_at <= now and (ask := self._try(leg, now)) is not None:
                 self._stalled = 0.0
                 return ask
-        seconds = self._until_somebody_is_ready(self._parts.clock())
-        if seconds is None and self._relax():
+        pause = self._until_somebody_is_ready(self._parts.clock())
+        if pause is None and self._relax():
             return self.next()
-        if seconds is None:
+        if pause is None:
             raise self._failure()
-        return self._paused(seconds)
+        if pause.slots is None:
+            return self._paused(pause.seconds)
+        self._waits_since = self._parts.timer()
+        return pause
+
+    def placed(self, *, got: bool) -> None:
+        """Whether a place was got within the pause."""
+        self._waited += self._parts.timer() - self._waits_since
+        leg = next(leg for leg in self._legs if leg.slots is not None and not leg.done)
+        leg.has_place = got
+        if got:
+            leg.ready_at = 0.0
+            self._again = leg
 
     def _relax(self) -> bool:
         """Drop the wishes that suit nobody, once, and ask those again whom they did not suit."""
@@ -133,25 +161,29 @@ class Journey:
     def _remaining(self) -> float | None:
         return None if self._until is None else self._until - self._parts.timer()
 
-    def _until_somebody_is_ready(self, now: float) -> float | None:
-        """Seconds to wait; None where waiting is of no use, or would take too long."""
+    def _until_somebody_is_ready(self, now: float) -> Pause | None:
+        """How long to wait; None where waiting is of no use, or would take too long."""
         waiting = [leg for leg in self._legs if not leg.done]
-        if not waiting:
-            return None
         remaining = self._remaining()
-        patient = [leg for leg in waiting if leg.patient]
-        seconds = max(0.0, min(leg.ready_at for leg in waiting) - now)
-        longest = self.policy.retries.max_delay - self._stalled
-        if patient and seconds > longest:
-            seconds = max(0.0, min(leg.ready_at for leg in patient) - now)
-        elif seconds > longest:
+        seconds = self._shortest_wait(waiting, now)
+        if seconds is not None and remaining is not None and seconds >= remaining:
+            seconds = None
+        full = next((leg for leg in waiting if leg.slots is not None), None)
+        if full is not None:
+            bounds = [bound for bound in (seconds, remaining) if bound is not None]
+            return Pause(min(bounds, default=_LONG), full.slots)
+        if seconds is None:
             return None
-        if remaining is not None and seconds >= remaining:
-            return None
-        seconds = max(seconds, _LOOK_AGAIN)
-        if not patient:
+        if not any(leg.patient for leg in waiting):
             self._stalled += seconds
-        return seconds
+        return Pause(seconds)
+
+    def _shortest_wait(self, waiting: Sequence[Leg], now: float) -> float | None:
+        """Seconds until one of them may be asked. Only who said when to come back is worth more than `max_delay`."""
+        longest = self.policy.retries.max_delay - self._stalled
+        times = [(leg.ready_at - now, leg.patient) for leg in waiting if leg.ready_at != float("inf")]
+        worth = [max(_LOOK_AGAIN, wait) for wait, patient in times if patient or wait <= longest]
+        return min(worth, default=None)
 
     def _try(self, leg: Leg, now: float) -> Ask | None:
         """Ask the provider of `leg`, with the first of its keys that may be used; None where none may now."""
@@ -161,11 +193,11 @@ class Journey:
         except LLMError as error:
             self._skip(leg, error)
             return None
-        chosen = parts.gate.model(self._request, leg.stop, self._settings, first=leg is self._legs[0])
+        chosen = self._chosen(leg.stop)
         if chosen.refusal is not None:
             self._skip(leg, chosen.refusal)
             return None
-        leg.ready_at, leg.patient = float("inf"), False
+        leg.ready_at, leg.patient, leg.slots = float("inf"), False, None
         left = [route for route in routes if (route.label, route.key) not in leg.left]
         for route in left:
             target = Target(leg.stop.provider, chosen.model or "", route.label)
@@ -174,6 +206,7 @@ class Journey:
                 return ask
             if leg.done:
                 break
+        self._give_back_place(leg)
         leg.done = leg.done or all((route.label, route.key) in leg.left for route in routes)
         return None
 
@@ -196,15 +229,19 @@ class Journey:
             self._not_now(leg, target, when, "it keeps failing", patient=False)
             return None
         request = self._request_for(leg, target)
-        ticket = parts.gate.enter(request, leg.stop, route.provider, self._settings, needs=self._needs)
+        ticket = parts.gate.enter(
+            request, leg.stop, route.provider, self._settings, needs=self._needs, has_place=leg.has_place
+        )
         if ticket.refusal is not None:
             parts.board.released(permit)
             self._skip(leg, ticket.refusal)
             return None
         if ticket.seconds > 0:
             parts.board.released(permit)
+            leg.slots = ticket.slots
             self._not_now(leg, target, now + ticket.seconds, ticket.why, patient=True)
             return None
+        leg.has_place = False  # it is the ticket's now
         leg.tries += 1
         leg.asked_key = (route.label, route.key)
         why = "; ".join(filter(None, (self._why or leg.stop.why or "it comes first", note)))
@@ -212,12 +249,17 @@ class Journey:
         logger.debug("asking %s: %s", target, why)
         return Ask(leg, route, target, request, permit, ticket, why, wait, parts.timer(), self._remaining())
 
+    def _give_back_place(self, leg: Leg) -> None:
+        if leg.has_place and leg.slots is not None:
+            leg.slots.release()
+        leg.has_place = False
+
     def _request_for(self, leg: Leg, target: Target) -> LLMRequest:
         """The request as that provider gets it: the very same object where nothing is to be changed."""
         changes: dict[str, object] = {}
         if (target.model or None) != self._request.model:
             changes["model"] = target.model or None
-        if self._request.extra and leg is not self._legs[0]:
+        if self._request.extra and leg.stop != self._first:
             changes["extra"] = {}  # one provider's own parameters, which another would refuse
         remaining = self._remaining()
         if remaining is not None and may_take(self._request.timeout) > remaining:
@@ -318,6 +360,7 @@ class Journey:
     def close(self) -> None:
         """Give back what is held between two tries, where the caller gives up while waiting."""
         for leg in self._legs:
+            self._give_back_place(leg)
             if leg.permit is not None:
                 self._parts.board.released(leg.permit)
                 leg.permit = None
@@ -391,7 +434,10 @@ class Journey:
         leg = ask.leg
         if isinstance(error, ContextLengthError):
             self._needs = max(self._needs, error.prompt_tokens or 0, (error.context_tokens or 0) + 1)
-            self._needs = max(self._needs, self._parts.gate.window(ask.route.provider, ask.target.model) + 1)
+            window = self._parts.gate.window(ask.route.provider, ask.target.model, self._settings)
+            self._needs = max(self._needs, window + 1)
+            # Those that are known to take more come before those of whom nothing is known.
+            self._legs.sort(key=lambda other: self._window_is_unknown(other.stop))
         if isinstance(error, AuthenticationError) and self._parts.roster.refused(
             leg.stop, self._settings, ask.route.key
         ):
@@ -416,6 +462,13 @@ class Journey:
         if wait is None:
             wait = self.policy.retries.delay(leg.tries - 1, self._parts.random)
         leg.ready_at = self._parts.clock() + wait
+
+    def _window_is_unknown(self, stop: Stop) -> bool:
+        try:
+            provider = self._parts.roster.routes(stop, self._settings)[0].provider
+        except LLMError:  # it cannot be asked at all
+            return True
+        return not self._parts.gate.window(provider, self._model_name(stop), self._settings)
 
     def _known_routes(self, leg: Leg) -> list[Route]:
         try:

@@ -181,8 +181,10 @@ class LLMManager:
         allowed = self._roster.is_given or settings.enable_fallback
         if not (allowed if self._fallback is None else self._fallback):
             stops = stops[:1]
-        policy = self._policies.under(settings.failover)
-        return Journey(self._parts(settings), request, settings, stops, policy, retry=retry)
+        parts = self._parts(settings)
+        if preferred is None:
+            stops = parts.gate.order(stops, request.model, settings)
+        return Journey(parts, request, settings, stops, self._policies.under(settings.failover), retry=retry)
 
     async def _ajourney(self, request: LLMRequest, preferred: str | None, retry: bool) -> Journey:
         # Looking for keys may visit the keyring, which the event loop should not wait for.

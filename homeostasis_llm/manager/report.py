@@ -14,7 +14,7 @@ from .target import Target
 def health_metrics(board: HealthBoard, resting: Mapping[Target, Rest], now: float) -> dict[str, dict[str, Any]]:
     """Of each provider that was ever asked: its state, and that of each of its models and keys.
 
-    Times of day are seconds since 1970, `latency` and `first_token` averages in seconds, in which newer ones weigh more.
+    Times of day are seconds since 1970; `latency` and `first_token` are averages in seconds, newer ones weighing more.
     """
     providers: dict[str, list[dict[str, Any]]] = {}
     snapshot = board.snapshot()

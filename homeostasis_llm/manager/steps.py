@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ..request import LLMRequest
 from .bench import Bench
 from .board import HealthBoard, Permit
+from .budgets.concurrency import Slots
 from .gate import Gate, Ticket
 from .retries import RetryBudget
 from .roster import Roster, Route, Stop
@@ -54,6 +55,8 @@ class Pause:
     """Wait, then call `next` again."""
 
     seconds: float
+    slots: Slots | None = None
+    """Where to wait for a place, for so long at most; then call `placed` before `next`."""
 
 
 @dataclass(slots=True)
@@ -71,6 +74,10 @@ class Leg:
     """Wall clock; before that it is not asked."""
     patient: bool = False
     """Whether waiting for it is worth all the time there is."""
+    slots: Slots | None = None
+    """Where a place is to be waited for."""
+    has_place: bool = False
+    """Whether that was got."""
     permit: Permit | None = None
     """Held from one try to the next."""
     asked_key: tuple[str, int] | None = None
