@@ -105,6 +105,8 @@ def parse(text: str, name: str) -> Recording:
         raise UnreadableCassetteError(f"{name}: is no recording of ours or of vcrpy's: it has no `exchanges`")
     if table.get("version") != VERSION:
         raise UnreadableCassetteError(f"{name}: version: is {table.get('version')!r}; this program reads {VERSION}")
+    if not safe_yaml.is_whole(text):
+        raise UnreadableCassetteError(f"{name}: does not end with `...`: it was cut off; record it again")
     if unknown := table.keys() - _ENTRIES:
         raise UnreadableCassetteError(f"{name}: has no place for {min(map(str, unknown))!r}")
     words = {entry: reader.text(table, entry, "") for entry in _WORDS if entry in table}

@@ -52,6 +52,11 @@ def _refused(name: str, event: yaml.Event, what: str) -> UnreadableCassetteError
     return UnreadableCassetteError(f"{name}{line}: holds {what}; it is not read")
 
 
+def is_whole(text: str) -> bool:
+    """Whether the mark is there that `dump` puts at the end."""
+    return text.rstrip().endswith("\n...")
+
+
 class _Dumper(yaml.SafeDumper):
     """Text of several lines as a block, everything else as short as it goes."""
 
@@ -81,5 +86,5 @@ _Dumper.add_representer(Flow, _flow)
 
 
 def dump(document: Any) -> str:
-    """`document` as YAML."""
-    return str(yaml.dump(document, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=120))
+    """`document` as YAML, with a mark at its end: a file that was cut off may be YAML all the same."""
+    return yaml.dump(document, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=120, explicit_end=True)
