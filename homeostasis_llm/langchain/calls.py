@@ -36,10 +36,11 @@ def request_for(
     given: Mapping[str, Any],
     *,
     settings: Mapping[str, Any],
-    provider: str | LLMProviderInterface,
+    provider: str | LLMProviderInterface | None,
 ) -> LLMRequest:
-    """What is asked of `provider`: `stop` and `given` come with the call, `settings` are the model's.
+    """What is asked of `provider`, or of a manager where it is None.
 
+    `stop` and `given` come with the call, `settings` are the model's.
     None leaves the model's setting. Raises `InvalidRequestError` for an unknown parameter, and for one that cannot be.
     """
     if of_the_model := sorted(_OF_THE_MODEL & given.keys()):
@@ -57,7 +58,7 @@ def request_for(
     tools = as_tools(called.get("tools", []))
     form = called.get("response_format")
     return LLMRequest(
-        messages=to_llm_messages(messages, provider=name_of(provider)),
+        messages=to_llm_messages(messages, provider=None if provider is None else name_of(provider)),
         **{
             **said,
             "model": own_model(said["model"], provider),

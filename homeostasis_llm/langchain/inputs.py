@@ -30,8 +30,8 @@ _ROLES: dict[str, Role] = {"human": "user", "ai": "assistant", "developer": "sys
 """Roles of a `ChatMessage` in other words than ours."""
 
 
-def to_llm_messages(messages: Sequence[BaseMessage], *, provider: str) -> list[LLMMessage]:
-    """`messages` as ours, for `provider`.
+def to_llm_messages(messages: Sequence[BaseMessage], *, provider: str | None) -> list[LLMMessage]:
+    """`messages` as ours, for `provider`; None where it is not known yet who will be asked.
 
     Raises `InvalidRequestError`, naming the message's place, for content that no provider could be sent.
     """
@@ -47,7 +47,7 @@ def to_llm_messages(messages: Sequence[BaseMessage], *, provider: str) -> list[L
     return translated
 
 
-def _translated(message: BaseMessage, provider: str) -> list[LLMMessage]:
+def _translated(message: BaseMessage, provider: str | None) -> list[LLMMessage]:
     match message:
         case AIMessage():
             return [_from_assistant(message, provider)]
@@ -104,9 +104,10 @@ def _tool_result(block: Block) -> LLMMessage:
     )
 
 
-def _from_assistant(message: AIMessage, provider: str) -> LLMMessage:
+def _from_assistant(message: AIMessage, provider: str | None) -> LLMMessage:
     kept = message.additional_kwargs.get(KEPT) or {}
-    answer = _Answer(message, {} if kept.get("provider") != provider else kept.get("tool_calls") or {})
+    owner = str(kept.get("provider") or "")
+    answer = _Answer(message, owner, (kept.get("tool_calls") or {}) if provider in {None, owner} else {})
     answer.read(_blocks(message))
     texts = answer.texts
     payload = kept.get("reasoning") or ({"thinking_blocks": answer.signed} if answer.signed else None)
@@ -114,7 +115,7 @@ def _from_assistant(message: AIMessage, provider: str) -> LLMMessage:
     if answer.thoughts or payload:
         reasoning = Reasoning(
             text="\n".join(answer.thoughts),
-            provider=kept.get("provider") or _origin(message, signed=bool(answer.signed)),
+            provider=owner or _origin(message, signed=bool(answer.signed)),
             payload=payload,
         )
     return LLMMessage(
@@ -141,6 +142,8 @@ class _Answer:
     """
 
     message: AIMessage
+    owner: str
+    """Whose the payloads are."""
     payloads: Mapping[str, dict[str, Any]]
     texts: list[str] = field(default_factory=list)
     thoughts: list[str] = field(default_factory=list)
@@ -175,7 +178,8 @@ class _Answer:
                         self._call(block.get("id"), name, arguments=arguments)
 
     def _call(self, id_: str | None, name: str, **arguments: Any) -> None:
-        call = ToolCall(name=name, payload=self.payloads.get(id_ or ""), **arguments)
+        payload = self.payloads.get(id_ or "")
+        call = ToolCall(name=name, payload=payload, provider="" if payload is None else self.owner, **arguments)
         if id_:
             call.id = id_
         self.calls[call.id] = call

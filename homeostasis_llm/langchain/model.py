@@ -1,4 +1,4 @@
-"""Be a LangChain chat model over any provider."""
+"""Be a LangChain chat model over any provider, or over all of them."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from pydantic import BaseModel, Field, PrivateAttr, SecretStr, ValidationError
 from typing_extensions import override
 
 from ..errors import InvalidRequestError, LLMError
+from ..manager import LLMManager
 from ..provider import LLMProviderInterface, astream_chunks, stream_chunks
 from ..redaction import remember
 from ..request import LLMRequest, Timeout
@@ -33,7 +34,7 @@ from .errors import as_langchain_error, saying_both
 from .names import refuse_unknown
 from .outputs import MessagePieces, to_ai_message
 from .retries import Retries
-from .source import BoundKey, key_at_hand, key_variable, make_provider, name_of, own_model, settle
+from .source import BoundKey, key_at_hand, key_variable, make_managed, make_provider, name_of, own_model, settle
 from .structured import Method, Schema, asked_for, parser_for
 from .tools import ToolLike, as_tool_choice, as_tools
 
@@ -44,21 +45,29 @@ _making = Lock()
 
 
 class ChatHomeostasis(BaseChatModel):
-    """A LangChain chat model over one provider.
+    """A LangChain chat model over one provider, or over all that can be asked: when one fails, the next answers.
 
         ChatHomeostasis(provider="openai", model="gpt-5-mini", temperature=0)
         ChatHomeostasis(model="openai:gpt-5-mini")
         ChatHomeostasis(provider=MyProvider(api_key=…))
+        ChatHomeostasis()
+        ChatHomeostasis(manager=LLMManager(providers=["openai", "anthropic"]))
+
+    Who is named is asked alone. Without a name `LLMManager` asks whom the settings say; there, `provider:model` as the
+    model of a call, or beside `manager`, has that provider asked first. `response_metadata` says who has answered, and
+    in `attempts` whom that took.
 
     Making one is cheap: the provider is made, and a missing key complained of, at the first call. Every parameter can
     be given with a call too, by `bind` or `invoke(…, temperature=0)`. Raises errors that are both `LLMError`s and
     langchain-core's `ModelError`s; `InvalidRequestError` for an argument it does not know.
     """
 
-    provider: str | LLMProviderInterface
-    """Who is asked: a name, as for `ProviderFactory.create_provider`, or the provider itself."""
+    provider: str | LLMProviderInterface | None = None
+    """Who is asked: a name, as for `ProviderFactory.create_provider`, or the provider itself; None for a manager."""
+    manager: LLMManager | None = None
+    """Who decides whom to ask; None, where no provider is named either, for one that does as the settings say."""
     model: str | None = None
-    """As the provider calls it; None for the provider's default. Where no provider is named: `provider:model`."""
+    """As the provider calls it; None for the provider's default. `provider:model` names both."""
     api_key: SecretStr | None = None
     """None has it looked for: in the environment at once, in the keyring and elsewhere at the first call."""
     base_url: str | None = None
@@ -76,7 +85,8 @@ class ChatHomeostasis(BaseChatModel):
     max_retries: int | None = Field(default=None, ge=0)
     """How often a call is repeated that failed in a way that may pass; None and 0 for never.
 
-    A stream is repeated only while nothing of it has arrived.
+    A stream is repeated only while nothing of it has arrived. A manager has its own retries: without `manager` this is
+    their number for one provider, and None leaves it to the settings; with it, it belongs into its `RetryConfig`.
     """
     extra: dict[str, Any] = Field(default_factory=dict)
     """Parameters that only some providers know, by the provider's own names."""
@@ -92,6 +102,7 @@ class ChatHomeostasis(BaseChatModel):
         try:
             super().__init__(**self._settled(given))
             self._bind_key()
+            self._check_manager()
             self._check_settings()
         except ValidationError as error:
             problem = InvalidRequestError("; ".join(_sentence(dict(details)) for details in error.errors()))
@@ -117,22 +128,34 @@ class ChatHomeostasis(BaseChatModel):
         )
         provider = settled.get("provider")
         model = settled.get("model")
-        if isinstance(provider, str | LLMProviderInterface | None) and isinstance(model, str | None):
-            settled["provider"], settled["model"] = settle(provider, model)
+        manager = settled.get("manager")
+        if (
+            isinstance(provider, str | LLMProviderInterface | None)
+            and isinstance(model, str | None)
+            and isinstance(manager, LLMManager | None)
+        ):
+            settled["provider"], settled["model"] = settle(provider, model, manager)
         return settled
 
     def _bind_key(self) -> None:
-        if isinstance(self.provider, LLMProviderInterface):
+        if not isinstance(self.provider, str):
             for name in ("api_key", "base_url"):
                 if getattr(self, name) is not None:
-                    raise InvalidRequestError(
-                        f"ChatHomeostasis.{name}: belongs to the provider; give it to {self.provider!r} instead"
-                    )
+                    whose = "one provider; name it, as in provider='openai'"
+                    if self.provider is not None:
+                        whose = f"the provider; give it to {self.provider!r} instead"
+                    raise InvalidRequestError(f"ChatHomeostasis.{name}: belongs to {whose}")
             return
         key = self._own_key()
         self.api_key = key_at_hand(self.provider) if key is None else BoundKey(key.get_secret_value(), self.provider)
         if self.api_key is not None:
             remember(self.api_key.get_secret_value())
+
+    def _check_manager(self) -> None:
+        if self.manager is not None and self.max_retries is not None:
+            raise InvalidRequestError(
+                "ChatHomeostasis.max_retries: is the manager's affair; give LLMManager(retry_config=RetryConfig(…))"
+            )
 
     def _check_settings(self) -> None:
         try:
@@ -168,7 +191,7 @@ class ChatHomeostasis(BaseChatModel):
         model = own_model(asked["model"], self.provider)
         if model is None and (made := self._provider_at_hand()) is not None:
             model = made.default_model
-        if model is not None:
+        if model:
             told["ls_model_name"] = model
         if asked["temperature"] is not None:
             told["ls_temperature"] = asked["temperature"]
@@ -181,13 +204,14 @@ class ChatHomeostasis(BaseChatModel):
     @override
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         asked = super()._get_llm_string(stop=stop, **kwargs)
-        # LangChain's cache knows a provider that is an object by its class alone; two of one class may differ.
-        return asked if isinstance(self.provider, str) else f"{asked}---{self.provider!r}"
+        # LangChain's cache knows an object by its class alone; two of one class may differ.
+        objects = [one for one in (self.provider, self.manager) if one is not None and not isinstance(one, str)]
+        return "---".join((asked, *map(repr, objects)))
 
     @classmethod
     @override
     def is_lc_serializable(cls) -> bool:
-        """True; a model over a provider that is an object, not a name, can be shown but not loaded again."""
+        """True; a model over a provider or a manager that is an object can be shown but not loaded again."""
         return True
 
     @property
@@ -316,7 +340,10 @@ class ChatHomeostasis(BaseChatModel):
         with _making:
             if (at_hand := self._provider_at_hand()) is not None:
                 return at_hand
-            made = make_provider(str(self.provider), self._own_key(), self.base_url)
+            if self.provider is None:
+                made = make_managed(self.manager, self.max_retries)
+            else:
+                made = make_provider(str(self.provider), self._own_key(), self.base_url)
             self._made = (self._made_from(), made)
             return made
 
@@ -333,7 +360,7 @@ class ChatHomeostasis(BaseChatModel):
         return None
 
     def _made_from(self) -> object:
-        return (self.provider, self._own_key(), self.base_url)
+        return (self.provider, self._own_key(), self.base_url, self.manager, self.max_retries)
 
     def _own_key(self) -> SecretStr | None:
         # `model_copy(update={"provider": …})` runs no constructor.
@@ -342,17 +369,24 @@ class ChatHomeostasis(BaseChatModel):
 
     def _request(
         self,
-        provider: str | LLMProviderInterface,
+        provider: str | LLMProviderInterface | None,
         messages: Sequence[BaseMessage],
         stop: Sequence[str] | None,
         given: Mapping[str, Any],
     ) -> LLMRequest:
         settings = {name: getattr(self, name) for name in (*SETTINGS, "extra")}
-        return request_for(messages, stop, given, settings=settings, provider=provider)
+        asked = None if self.provider is None else provider
+        return request_for(messages, stop, given, settings=settings, provider=asked)
 
     def _retries(self, given: Mapping[str, Any]) -> Retries:
         most = given.get("max_retries")
-        return Retries((self.max_retries if most is None else most) or 0)
+        if self.provider is not None:
+            return Retries((self.max_retries if most is None else most) or 0)
+        if most is not None:
+            raise as_langchain_error(
+                InvalidRequestError("max_retries is said once for all calls: a manager counts the retries of them all")
+            )
+        return Retries(0)
 
     def _pieces(self, provider: LLMProviderInterface, request: LLMRequest) -> MessagePieces:
         return MessagePieces(

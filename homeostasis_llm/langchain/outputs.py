@@ -184,6 +184,7 @@ def _response_metadata(response: LLMResponse, provider: str, model: str | None) 
         "request_id": response.request_id,
         "latency": response.latency,
         "cost": response.cost,
+        "attempts": [attempt.facts() for attempt in response.attempts] or None,
         "response_id": None,
     }
     return {name: fact for name, fact in told.items() if fact is not None}

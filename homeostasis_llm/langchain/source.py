@@ -1,18 +1,24 @@
-"""Find the provider that a chat model speaks through, and the key it is given.
+"""Find whom a chat model speaks through, a provider or a manager, and the key that a provider is given.
 
-The only place that knows where an answer may come from: whoever asks without naming a provider is turned away here.
+The only place that knows where an answer may come from.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
 from ..catalog import canonical_name, facts_of
 from ..errors import InvalidRequestError
 from ..provider import LLMProviderInterface
+
+if TYPE_CHECKING:
+    from ..manager import LLMManager
+
+MANAGED = "homeostasis"
+"""What all the providers of a manager are called together."""
 
 
 class BoundKey(SecretStr):
@@ -28,18 +34,28 @@ class BoundKey(SecretStr):
 
 
 def settle(
-    provider: str | LLMProviderInterface | None, model: str | None
-) -> tuple[str | LLMProviderInterface, str | None]:
-    """Who is asked, and for which model: `openai:gpt-x` names both where no provider is named.
+    provider: str | LLMProviderInterface | None, model: str | None, manager: LLMManager | None
+) -> tuple[str | LLMProviderInterface | None, str | None]:
+    """Who is asked, None for a manager, and for which model: `openai:gpt-x` names both where nobody else is named.
 
-    Raises `InvalidRequestError` where nobody is named, `UnknownProviderError` for a name that nobody has.
+    Raises `InvalidRequestError` for half a name, and where both are given; `UnknownProviderError` for a name that
+    nobody has.
     """
-    if provider is None:
-        provider, colon, rest = (model or "").partition(":")
-        if not colon or not provider.strip() or not rest.strip():
+    if manager is not None:
+        if provider is not None:
             raise InvalidRequestError(
-                "ChatHomeostasis.provider: name one, as in ChatHomeostasis(provider='openai', model='…') or "
-                f"ChatHomeostasis(model='openai:…'){'' if model is None else f'; model {model!r} names none'}"
+                "ChatHomeostasis.manager: asks its own providers; give it or a provider, not both. To have one of them "
+                "asked first, name it before the model, as in model='openai:…'"
+            )
+        return None, model
+    if provider is None:
+        if ":" not in (model or ""):
+            return None, model
+        provider, _, rest = (model or "").partition(":")
+        if not provider.strip() or not rest.strip():
+            raise InvalidRequestError(
+                f"ChatHomeostasis.model: {model!r} names no provider or no model; it is to be a model, or as in "
+                "'openai:…'"
             )
         model = rest.strip()
     if isinstance(provider, str):
@@ -51,14 +67,20 @@ def settle(
     return provider, own_model(model, provider)
 
 
-def own_model(model: str | None, provider: str | LLMProviderInterface) -> str | None:
+def own_model(model: str | None, provider: str | LLMProviderInterface | None) -> str | None:
     """`model` without the provider's own name before it; other colons belong to the model (`llama3:8b`)."""
     prefix, colon, rest = (model or "").partition(":")
-    return rest if colon and canonical_name(prefix) == canonical_name(name_of(provider)) else model
+    return (
+        rest
+        if colon and provider is not None and canonical_name(prefix) == canonical_name(name_of(provider))
+        else model
+    )
 
 
-def name_of(provider: str | LLMProviderInterface) -> str:
-    """What the provider is called."""
+def name_of(provider: str | LLMProviderInterface | None) -> str:
+    """What the provider is called; None stands for a manager's."""
+    if provider is None:
+        return MANAGED
     return provider if isinstance(provider, str) else provider.name
 
 
@@ -75,6 +97,13 @@ def key_at_hand(name: str) -> BoundKey | None:
 
     found = (os.environ.get(variable, "").strip() for variable in env_names(name))
     return next((BoundKey(key, name) for key in found if key), None)
+
+
+def make_managed(manager: LLMManager | None, max_retries: int | None) -> LLMProviderInterface:
+    """All providers of `manager`, or of that of the user's settings, as one. Raises `ConfigError`."""
+    from .managed import Managed, default_manager
+
+    return Managed(default_manager(max_retries) if manager is None else manager)
 
 
 def make_provider(name: str, key: SecretStr | None, base_url: str | None) -> LLMProviderInterface:

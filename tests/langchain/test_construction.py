@@ -122,9 +122,9 @@ def test_a_providers_name_may_be_written_in_any_case() -> None:
     assert ChatHomeostasis(model="Keyed:M", api_key="k").invoke("hi").text.startswith("k ")
 
 
-@pytest.mark.parametrize("model", [None, "gpt-5", ":gpt-5", "keyed:", "keyed: "])
-def test_somebody_must_be_named(model: str | None) -> None:
-    with pytest.raises(InvalidRequestError, match=r"^ChatHomeostasis.provider: name one, as in .*provider='openai'"):
+@pytest.mark.parametrize("model", [":gpt-5", "keyed:", "keyed: "])
+def test_half_a_name_is_refused(model: str) -> None:
+    with pytest.raises(InvalidRequestError, match=r"^ChatHomeostasis.model: '.*' names no provider or no model"):
         ChatHomeostasis(model=model)
 
 
@@ -345,7 +345,8 @@ def test_neither_litellm_nor_a_provider_is_loaded_to_make_one(child_environment:
     code = (
         "import sys; from homeostasis_llm import ChatHomeostasis\n"
         "ChatHomeostasis(model='openai:gpt-5', api_key='k')\n"
-        "assert not {'litellm', 'httpx', 'keyring', 'transformers'} & set(sys.modules), 'too much'"
+        # httpx is loaded by langsmith, which is part of langchain-core, where httpx-aiohttp is installed.
+        "assert not {'litellm', 'keyring', 'transformers', 'xllamacpp'} & set(sys.modules), 'too much'"
     )
 
     done = subprocess.run(
