@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from .keys.found import FoundKey
 
 
+_NO_KEY = "it needs no key"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usable:
     """A provider that can be asked, as far as is known without asking it."""
@@ -28,6 +31,8 @@ class Usable:
     """For people, as in `its key was found: keyring`."""
     lacks: tuple[str, ...] = ()
     """Which settings it still needs before it answers a request that names no model, as in `base_url`."""
+    chosen: bool = True
+    """Whether somebody set it up, and did not only install a plugin that needs no key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,9 @@ def _survey(entries: Iterable[ProviderEntry], settings: Settings, path: Path | N
         if found is None and keyless:
             why = _without_key(entry, settings)
         if why:
-            usable.append(Usable(name=name, found=found, why=why, lacks=tuple(_lacking(entry, settings))))
+            chosen = found is not None or why != _NO_KEY or canonical_name(name) in settings.named_providers()
+            lacks = tuple(_lacking(entry, settings))
+            usable.append(Usable(name=name, found=found, why=why, lacks=lacks, chosen=chosen))
     troubles = [status.problem for status in statuses.values() if status.found is None and status.problem]
     return Survey(tuple(usable), tuple(dict.fromkeys(troubles)))
 
@@ -77,7 +84,7 @@ def _rank(name: str) -> tuple[int, str]:
 def _without_key(entry: ProviderEntry, settings: Settings) -> str:
     """Why it may be used without a key; empty where it may not."""
     if entry.needs_key is False and entry.source not in {"catalog", "litellm"}:
-        return "it needs no key"
+        return _NO_KEY
     if _base_url(entry, settings):
         return "its base URL is set"
     if entry.needs_key is False and canonical_name(entry.name) in settings.providers:

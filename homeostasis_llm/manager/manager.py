@@ -7,12 +7,14 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
-from ..config import Settings
+from ..config import Settings, set_fallback_order
 from ..errors import InvalidRequestError
 from ..provider import LLMProviderInterface
+from ..registry import ProviderFactory
 from ..request import LLMRequest
 from ..response import LLMChunk, LLMResponse
 from . import adrive, drive
@@ -23,6 +25,7 @@ from .breaker import BreakerConfig
 from .course import Course
 from .gate import Gate
 from .journey import Journey
+from .order import by_policy, record
 from .policy import OnBreak, OnOtherModel, OnRefusal, Policies, check_word
 from .report import health_metrics
 from .retries import RetryBudget, RetryConfig
@@ -177,14 +180,22 @@ class LLMManager:
         if not isinstance(request, LLMRequest):
             raise InvalidRequestError(f"request: must be an LLMRequest, got {type(request).__name__}")
         settings = self._roster.settings()
-        stops = self._roster.stops(preferred, settings)
+        parts = self._parts(settings)
+        stops = self._roster.stops(preferred, settings, self._ranking(settings))
         allowed = self._roster.is_given or settings.enable_fallback
         if not (allowed if self._fallback is None else self._fallback):
             stops = stops[:1]
-        parts = self._parts(settings)
         if preferred is None:
             stops = parts.gate.order(stops, request.model, settings)
         return Journey(parts, request, settings, stops, self._policies.under(settings.failover), retry=retry)
+
+    def _ranking(self, settings: Settings) -> Callable[[list[str]], list[str]] | None:
+        """How to put in order those of whom the user has set none; None where no policy asks for it."""
+        return partial(self._ranked, settings=settings) if "provider_policies" in settings.model_fields_set else None
+
+    def _ranked(self, names: list[str], settings: Settings) -> list[str]:
+        parts = self._parts(settings)
+        return by_policy(names, lambda name: record(name, parts.board, settings), settings.provider_policies)
 
     async def _ajourney(self, request: LLMRequest, preferred: str | None, retry: bool) -> Journey:
         # Looking for keys may visit the keyring, which the event loop should not wait for.
@@ -240,8 +251,22 @@ class LLMManager:
         """The providers that can be asked, in the order in which the next request would ask them."""
         settings = self._roster.settings()
         available = set(self._roster.available(settings))
-        names = dict.fromkeys(stop.provider for stop in self._roster.stops(None, settings))
-        return [name for name in names if name in available]
+        stops = self._roster.stops(None, settings, self._ranking(settings))
+        return [name for name in dict.fromkeys(stop.provider for stop in stops) if name in available]
+
+    def auto_configure_fallback_order(self) -> list[str]:
+        """Put all providers that can be asked in order by the policies, and store that as the fallback order.
+
+        Nothing is stored where nobody can be asked. Raises `ConfigError`, and `InvalidRequestError` where the providers
+        were given, and so do not come from settings.
+        """
+        if self._roster.is_given:
+            raise InvalidRequestError("auto_configure_fallback_order: this manager has its providers from a list")
+        settings = self._roster.settings()
+        order = self._ranked(self._roster.available(settings), settings)
+        if order:
+            set_fallback_order(order, known=ProviderFactory.describe, path=self._roster.settings_path)
+        return order
 
     def close(self) -> None:
         """Give back the connections of the providers that the manager has made; given ones are their owner's."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..config import Level, ProviderPolicies
+from ..catalog import facts_of
+from ..config import Level, ProviderPolicies, Settings
+from .board import HealthBoard
 
 _WEIGHTS: dict[Level, int] = {"low": 1, "balanced": 2, "high": 4}
 
@@ -40,6 +42,32 @@ def by_policy(names: Sequence[str], record: Callable[[str], Record], policies: P
         )
 
     return sorted(names, key=worth, reverse=True)
+
+
+def record(name: str, board: HealthBoard, settings: Settings) -> Record:
+    """What was measured of a provider, with all its models and keys, and what its default model costs."""
+    measured = [(target, health) for target, health in board.snapshot().items() if target.provider == name]
+    rates = [rate for target, _ in measured if (rate := board.success_rate(target)) is not None]
+    times = [health.latency for _, health in measured if health.latency is not None]
+    return Record(
+        cost=_price(name, settings),
+        latency=sum(times) / len(times) if times else None,
+        reliability=sum(rates) / len(rates) if rates else None,
+    )
+
+
+def _price(name: str, settings: Settings) -> float | None:
+    from ..litellm_bridge.pricing import row_of
+
+    facts, own = facts_of(name), settings.provider(name)
+    model = own.default_model or (facts.default_model if facts is not None else None)
+    if model is None:
+        return None
+    if (told := own.prices.get(model)) is not None:
+        return told.input + told.output
+    row = row_of(model, name if facts is None else facts.litellm_name)
+    parts = [None if row is None else row.get(kind) for kind in ("input_cost_per_token", "output_cost_per_token")]
+    return None if None in parts else 1_000_000 * sum(float(part) for part in parts if part is not None)
 
 
 def _cheaper(found: Mapping[str, float | None]) -> dict[str, float]:

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -100,18 +101,28 @@ class Roster:
         """What is set now; nothing where the providers were given as objects. Raises `ConfigError`."""
         if self._given is not None and not any(isinstance(given, str) for given in self._given):
             return _NOTHING_SET
-        path = None if self._keys is None else self._keys.config_dir / "config.toml"
-        return load_settings(path)
+        return load_settings(self.settings_path)
 
-    def stops(self, preferred: str | None, settings: Settings) -> list[Stop]:
-        """Whom to ask, in order. Raises `InvalidRequestError` where `preferred` is not among the given ones."""
+    @property
+    def settings_path(self) -> Path | None:
+        """The settings file; None for the user's own."""
+        return None if self._keys is None else self._keys.config_dir / "config.toml"
+
+    def stops(
+        self, preferred: str | None, settings: Settings, ranked: Callable[[list[str]], list[str]] | None = None
+    ) -> list[Stop]:
+        """Whom to ask, in order; `ranked` puts those in order of whom the user has set none.
+
+        Raises `InvalidRequestError` where `preferred` is not among the given ones, `UnknownProviderError` for a name
+        that nobody has.
+        """
         if self._given is not None:
             stops = [
                 _stop(given) if isinstance(given, str) else Stop(given.name, place=place)
                 for place, given in enumerate(self._given)
             ]
         else:
-            stops = self._set(settings)
+            stops = self._set(settings, ranked)
         if preferred is None:
             return stops
         wanted = _stop(preferred)
@@ -128,7 +139,7 @@ class Roster:
         ]
         return [*chosen, *(stop for stop in stops if stop not in first)]
 
-    def _set(self, settings: Settings) -> list[Stop]:
+    def _set(self, settings: Settings, ranked: Callable[[list[str]], list[str]] | None) -> list[Stop]:
         active = settings.active_provider
         stops = [] if active is None else [Stop(active, why="it is the active provider")]
         named = "fallback_order" in settings.model_fields_set
@@ -137,7 +148,7 @@ class Roster:
         if not named:
             usable = self.available(settings)
             order = [*(name for name in order if name in usable), *(name for name in usable if name not in order)]
-            order = order or list(settings.fallback_order)
+            order = (order if ranked is None else ranked(order)) or list(settings.fallback_order)
         why = "it is the next of `fallback_order`" if named else "its key was found"
         stops += [Stop(name, why=why) for name in order if name != active]
         return stops
@@ -150,20 +161,14 @@ class Roster:
         state = (self._state(), settings)
         with self._lock:
             if self._available is None or self._available[0] != state:
-                self._available = (state, self._look_around(settings))
+                self._available = (state, self._look_around())
             return list(self._available[1])
 
-    def _look_around(self, settings: Settings) -> list[str]:
+    def _look_around(self) -> list[str]:
         from ..usable import set_up
 
-        named = set(settings.named_providers())
-        path = None if self._keys is None else self._keys.config_dir / "config.toml"
-        # A plugin that wants no key was installed, which does not say that it shall answer: the embedded toy is one.
-        return [
-            usable.name
-            for usable in set_up(path).providers
-            if usable.found is not None or canonical_name(usable.name) in named or usable.why == "its base URL is set"
-        ]
+        # That a plugin which needs no key is installed does not say that it shall answer: the embedded toy is one.
+        return [usable.name for usable in set_up(self.settings_path).providers if usable.chosen and not usable.lacks]
 
     def routes(self, stop: Stop, settings: Settings) -> list[Route]:
         """How to ask that provider, its keys in order of use, the one that worked last first. Raises `LLMError`."""
