@@ -12,9 +12,9 @@ class Cut(NamedTuple):
     """What goes out of a piece."""
 
     data: bytes
-    announced: int
-    """How long HTTP says that the piece is."""
-    over: bool
+    missing: int = 0
+    """Bytes that HTTP announces, and that do not come."""
+    over: bool = False
     """Whether nothing comes after it."""
 
 
@@ -32,21 +32,21 @@ class Breaker:
             self._left -= 1
             if self._left < 0:
                 return self._cut(event)
-        return Cut(event, len(event), over=False)
+        return Cut(event)
 
     def _cut(self, event: bytes) -> Cut:
+        half = len(event) // 2
         if self._broken.at == "between_chunks":
-            return Cut(b"", 0, over=True)
+            return Cut(b"", over=True)
         if self._broken.how == "truncated":
-            half = event[: len(event) // 2] + b"\n\n"
-            return Cut(half, len(half), over=True)
+            return Cut(event[:half] + b"\n\n", over=True)
         if self._broken.at == "mid_chunk":
-            return Cut(event[: len(event) // 2], len(event), over=True)
+            return Cut(event[:half], missing=len(event) - half, over=True)
         place = _amid_a_character(event)
         if place is None:  # a later event has one
-            return Cut(event, len(event), over=False)
+            return Cut(event)
         # HTTP's own chunk is whole, so that a client is given half a character.
-        return Cut(event[:place], place, over=True)
+        return Cut(event[:place], over=True)
 
 
 def what_goes_out(broken: Break, body: bytes) -> bytes:

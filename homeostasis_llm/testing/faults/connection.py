@@ -34,8 +34,6 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, owner: Owner) -> None:
         self.number = 0
-        self.gone = False
-        """Whether nothing can be sent any more."""
         self.ended_here = False
         """Whether it was the server that ended it."""
         self._owner = owner
@@ -69,7 +67,6 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         _ = exc
-        self.gone = True
         self._may_write.set()
         if self._task is not None:
             self._task.cancel()

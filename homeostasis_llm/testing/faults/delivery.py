@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from contextlib import aclosing
 
 from .about import About
-from .breaking import Breaker, what_goes_out
+from .breaking import Breaker, Cut, what_goes_out
 from .connection import Connection
 from .http import LAST_CHUNK, chunk, head_of_answer
 from .reply import Reply, Wire
@@ -18,6 +19,21 @@ _UNTIL_READ = 0.01
 
 _DROPS_A_SECOND = 50
 """Into how many pieces a second of dripping is cut, at most."""
+
+
+class Gzip:
+    """Compresses a body part by part, each so that it can be read when it arrives."""
+
+    def __init__(self) -> None:
+        self._packer = zlib.compressobj(wbits=31)
+
+    def part(self, data: bytes) -> bytes:
+        """A part of the body."""
+        return self._packer.compress(data) + self._packer.flush(zlib.Z_SYNC_FLUSH)
+
+    def last(self, data: bytes) -> bytes:
+        """The last part."""
+        return self._packer.compress(data) + self._packer.flush()
 
 
 def deliver_at_once(reply: Reply, connection: Connection) -> bool:
@@ -49,7 +65,7 @@ async def _send_whole(reply: Reply, step: Step, connection: Connection) -> bool:
     broken = step.broken
     if not isinstance(reply.body, bytes):
         return await _send_made(reply, step, connection)
-    body = _compressed(reply.body) if step.gzip else reply.body
+    body = Gzip().last(reply.body) if step.gzip else reply.body
     length = len(body)
     in_order = broken is None or broken.how in {"early_end", "truncated", "error_event"}
     if broken is not None and broken.at == "after_headers":
@@ -71,11 +87,12 @@ async def _send_made(reply: Reply, step: Step, connection: Connection) -> bool:
     await connection.send(_head(reply, connection, reply.length))
     if step.broken is not None and step.broken.at == "after_headers":
         return True
-    async for part in _each(reply.body):
-        for piece in _pieces(part, step):
-            await _send_piece(piece, step, connection)
-        if step.broken is not None:
-            return True
+    async with aclosing(_each(reply.body)) as parts:
+        async for part in parts:
+            for piece in _pieces(part, step):
+                await _send_piece(piece, step, connection)
+            if step.broken is not None:
+                return True
     return False
 
 
@@ -85,40 +102,45 @@ async def _send_stream(reply: Reply, step: Step, connection: Connection, wire: W
     await connection.send(_head(reply, connection, None, gzip=step.gzip))
     if broken is not None and broken.at == "after_headers":
         return True
+    squeeze = Gzip() if step.gzip else None
     breaker = None if broken is None else Breaker(broken, wire.carries_text)
-    squeeze = zlib.compressobj(wbits=31) if step.gzip else None
-    first = True
-    async for event in _each(reply.body):
-        data, announced, over = (event, len(event), False) if breaker is None else breaker.cut(event)
-        if data and not first and step.between:
-            await asyncio.sleep(step.between)
-        first = False
-        if squeeze is not None and data:
-            missing = announced - len(data)
-            data = squeeze.compress(data) + squeeze.flush(zlib.Z_SYNC_FLUSH)
-            announced = len(data) + missing
-        if data:
-            await _send_chunk(data, announced, step, connection)
-        if over:
-            break
+    async with aclosing(_each(reply.body)) as events:
+        await _send_events(events, step, connection, breaker, squeeze)
     if broken is not None and broken.how in {"reset", "hang_up", "silence"}:
         return True
     tail = b"" if broken is None or broken.failure is None else wire.error_event(broken.failure, about)
     if squeeze is not None:
-        tail = squeeze.compress(tail) + squeeze.flush()
+        tail = squeeze.last(tail)
     await connection.send((chunk(tail) if tail else b"") + LAST_CHUNK)
     return False
 
 
-async def _send_chunk(data: bytes, announced: int, step: Step, connection: Connection) -> None:
+async def _send_events(
+    events: AsyncIterator[bytes], step: Step, connection: Connection, breaker: Breaker | None, squeeze: Gzip | None
+) -> None:
+    """Up to where the stream breaks off, or all of them."""
+    wait = 0.0
+    async for event in events:
+        cut = breaker.cut(event) if breaker is not None else Cut(event)
+        if cut.data:
+            await asyncio.sleep(wait)
+            wait = step.between
+            data = cut.data
+            if squeeze is not None:
+                data = squeeze.part(data)
+            await _send_chunk(data, cut.missing, step, connection)
+        if cut.over:
+            return
+
+
+async def _send_chunk(data: bytes, missing: int, step: Step, connection: Connection) -> None:
     if not (step.split or step.rate):
-        await connection.send(chunk(data, announced))
+        await connection.send(chunk(data, missing))
         return
     *before, last = _pieces(data, step)
     for piece in before:
         await _send_piece(chunk(piece), step, connection)
-    left_open = announced - len(data)
-    await _send_piece(chunk(last, len(last) + left_open), step, connection)
+    await _send_piece(chunk(last, missing), step, connection)
 
 
 async def _send_piece(piece: bytes, step: Step, connection: Connection) -> None:
@@ -155,12 +177,7 @@ def _pieces(data: bytes, step: Step) -> Iterator[bytes]:
     return (data[place : place + size] for place in range(0, len(data), size)) if data else iter(())
 
 
-def _compressed(data: bytes) -> bytes:
-    squeeze = zlib.compressobj(wbits=31)
-    return squeeze.compress(data) + squeeze.flush()
-
-
-async def _each(body: bytes | Iterable[bytes] | AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _each(body: bytes | Iterable[bytes] | AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
     if isinstance(body, AsyncIterator):
         async for part in body:
             yield part

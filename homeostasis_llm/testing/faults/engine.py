@@ -16,7 +16,7 @@ from .forward import Upstream
 from .http import Head
 from .listening import Port
 from .recorded import Request
-from .reply import reply_to, wire_of
+from .reply import reply_to, wire_of, with_headers
 from .schedule import Flapping
 from .steps import Step
 
@@ -51,6 +51,7 @@ class Engine:
         self._clock = clock
         self._settling = asyncio.Lock()
         self._watch: asyncio.Task[None] | None = None
+        self._chores: set[asyncio.Task[None]] = set()
 
     def check(self, script: Script) -> None:
         """Raise ValueError for a step that this server cannot do."""
@@ -119,7 +120,7 @@ class Engine:
     ) -> None:
         try:
             async with upstream.asked(request) as reply:
-                await deliver(reply, step, connection, wire_of(request), facts)
+                await deliver(with_headers(reply, step), step, connection, wire_of(request), facts)
         except (OSError, EOFError):  # the other server broke off, so this one does
             connection.reset()
         self._answered(connection, request)
@@ -166,6 +167,7 @@ class Engine:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.get_running_loop().shutdown_asyncgens()
         await asyncio.sleep(0)  # the dropped connections' last call
         self.port.release()
 
@@ -176,7 +178,9 @@ class Engine:
 
     def _settle_soon(self) -> None:
         if self.max_connections is not None:
-            asyncio.get_running_loop().create_task(self.settle())  # kept until done: it is not awaiting outsiders
+            chore = asyncio.get_running_loop().create_task(self.settle())
+            self._chores.add(chore)
+            chore.add_done_callback(self._chores.discard)
 
     def _drop_all(self) -> None:
         for connection in list(self.open):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -77,27 +77,22 @@ class Upstream:
 
 async def _reply(reader: asyncio.StreamReader) -> Reply:
     first, *rest = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").rstrip().split("\r\n")
-    headers: Lines = []
-    about_framing: dict[str, str] = {}
-    for line in rest:
-        name, _, told = line.partition(":")
-        (about_framing.__setitem__(name.lower(), told.strip()))
-        if name.lower() not in _OF_A_CONNECTION:
-            headers.append((name.lower(), told.strip()))
+    lines = [(name.lower(), told.strip()) for name, _, told in (line.partition(":") for line in rest)]
+    headers: Lines = [line for line in lines if line[0] not in _OF_A_CONNECTION]
     status = int(first.split(" ")[1])
-    pieces = _body(reader, about_framing)
-    if about_framing.get("content-type", "").startswith("text/event-stream"):
+    pieces = _body(reader, dict(lines))
+    if dict(lines).get("content-type", "").startswith("text/event-stream"):
         return Reply(status, headers, _events(pieces), None)
     body = b"".join([piece async for piece in pieces])
     return Reply(status, headers, body, len(body))
 
 
-async def _body(reader: asyncio.StreamReader, about_framing: dict[str, str]) -> AsyncIterator[bytes]:
-    if about_framing.get("transfer-encoding", "").lower() == "chunked":
+async def _body(reader: asyncio.StreamReader, headers: Mapping[str, str]) -> AsyncIterator[bytes]:
+    if headers.get("transfer-encoding", "").lower() == "chunked":
         while size := int((await reader.readline()).partition(b";")[0], 16):
             yield await reader.readexactly(size)
             await reader.readexactly(2)
-    elif (length := about_framing.get("content-length")) is not None:
+    elif (length := headers.get("content-length")) is not None:
         yield await reader.readexactly(int(length))
     else:
         while piece := await reader.read(65536):

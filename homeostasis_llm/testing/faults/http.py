@@ -91,8 +91,8 @@ def head_of_answer(status: int, headers: Iterable[tuple[str, str]]) -> bytes:
     return f"HTTP/1.1 {status} {_PHRASES.get(status, 'Unknown')}\r\n{lines}\r\n".encode("latin-1")
 
 
-def chunk(data: bytes, announced: int | None = None) -> bytes:
-    """`data` as a chunk; one that announces more than it brings is left open."""
-    if announced is not None and announced > len(data):
-        return b"%x\r\n%b" % (announced, data)
+def chunk(data: bytes, missing: int = 0) -> bytes:
+    """`data` as a chunk, or as the beginning of one of which so many bytes are missing."""
+    if missing:
+        return b"%x\r\n%b" % (len(data) + missing, data)
     return b"%x\r\n%b\r\n" % (len(data), data)

@@ -62,9 +62,13 @@ def reply_to(request: Request, step: Step, about: About, models: Sequence[str]) 
     """What `step` says to `request`."""
     wire = wire_of(request)
     reply = _said(request, step, about, models, wire)
+    return with_headers(replace(reply, headers=[*wire.headers(about), *reply.headers]), step)
+
+
+def with_headers(reply: Reply, step: Step) -> Reply:
+    """`reply` with the headers that `step` adds or replaces."""
     named = {name for name, _ in step.headers}
-    headers = [*(line for line in reply.headers if line[0] not in named), *step.headers]
-    return replace(reply, headers=[*wire.headers(about), *headers])
+    return replace(reply, headers=[*(line for line in reply.headers if line[0] not in named), *step.headers])
 
 
 def _said(request: Request, step: Step, about: About, models: Sequence[str], wire: Wire) -> Reply:
