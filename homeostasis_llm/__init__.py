@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .api_key_manager import APIKeyManager
     from .attempts import Attempt
+    from .config import DEFAULT_CONFIG, ConfigError, Settings, load_settings
     from .errors import (
         AllProvidersFailedError,
         APIKeyError,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "api_key_manager": ("APIKeyManager",),
     "attempts": ("Attempt",),
+    "config": ("ConfigError", "DEFAULT_CONFIG", "Settings", "load_settings"),
     "errors": (
         "APIKeyError",
         "APIKeyMissingError",
@@ -86,6 +88,7 @@ _HOMES = {
 _home_of = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "DEFAULT_CONFIG",
     "APIKeyError",
     "APIKeyManager",
     "APIKeyMissingError",
@@ -96,6 +99,7 @@ __all__ = [
     "BreakerConfig",
     "BrokenPluginError",
     "ChatHomeostasis",
+    "ConfigError",
     "ContentRefusedError",
     "ContextLengthError",
     "ErrorType",
@@ -127,6 +131,7 @@ __all__ = [
     "Reasoning",
     "RetryConfig",
     "ServerError",
+    "Settings",
     "TextPart",
     "Timeout",
     "Tool",
@@ -136,6 +141,7 @@ __all__ = [
     "UnsuitableRequestError",
     "Usage",
     "astream_chunks",
+    "load_settings",
     "merge_chunks",
     "stream_chunks",
 ]

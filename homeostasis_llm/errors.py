@@ -3,7 +3,8 @@
     LLMError                            anything below; also what a provider's author may raise with a text alone
     ├── APIKeyError
     │   ├── AuthenticationError         401: the key is wrong, revoked or expired
-    │   └── APIKeyMissingError          no key was found; nothing was sent
+    │   ├── APIKeyMissingError          no key was found; nothing was sent
+    │   └── KeyValidationError          a key was given that will not do (in `keys.errors`)
     ├── PermissionDeniedError           403: the key is good, but not for this
     ├── QuotaExceededError              out of credit or of a quota that waiting will not refill
     ├── RateLimitError                  429: too fast; `retry_after` says how long to wait
@@ -18,6 +19,8 @@
     ├── LLMTimeoutError                 no answer in time; also a TimeoutError
     ├── LLMConnectionError              no connection, or it broke, also amid a stream; also a ConnectionError
     ├── InvalidResponseError            an answer that cannot be read
+    ├── ConfigError                     the settings file cannot be read, understood or changed (in `config`)
+    ├── KeyStorageError                 a key cannot be stored or removed (in `keys.errors`)
     ├── BrokenPluginError               a plugin cannot be loaded, or two claim one name
     └── AllProvidersFailedError         each provider's own error is in `errors`
 
@@ -57,6 +60,7 @@ class ErrorType(StrEnum):
     TIMEOUT = "timeout"
     CONNECTION = "connection"
     INVALID_RESPONSE = "invalid_response"
+    CONFIG = "config"
     BROKEN_PLUGIN = "broken_plugin"
     ALL_PROVIDERS_FAILED = "all_providers_failed"
     UNKNOWN = "unknown"

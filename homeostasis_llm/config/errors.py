@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import LLMError
+from ..errors import ErrorType, LLMError
 from ..redaction import redact
 
 
 class ConfigError(LLMError):
     """A settings file cannot be read, changed or understood. What stood in it is untouched."""
+
+    default_type = ErrorType.CONFIG
 
     path: str | None
     """The file; a `str`, which can be unpickled on any system."""
@@ -31,7 +33,7 @@ class ConfigError(LLMError):
         problems: Sequence[str] = (),
         **facts: Any,
     ) -> None:
-        super().__init__(message, **{"error_type": "config", **facts})
+        super().__init__(message, **facts)
         self.path, self.line = path, line
         self.key = None if key is None else redact(key)
         self.problems = tuple(map(redact, problems)) or (self.message,)

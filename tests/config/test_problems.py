@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from homeostasis_llm import LLMError
+from homeostasis_llm import ErrorType, LLMError
 from homeostasis_llm.config import ConfigError, load_settings, set_enable_fallback
 from tests.config.conftest import Write
 
@@ -189,7 +189,12 @@ def test_an_error_is_of_our_own_kind_and_survives_pickling(write: Write) -> None
     again = pickle.loads(pickle.dumps(error))  # noqa: S301  # what was just written
     assert type(again) is ConfigError
     assert again.facts() == error.facts()
-    assert (again.message, again.line, again.key, again.error_type) == (error.message, 2, "active_provider", "config")
+    assert (again.message, again.line, again.key, again.error_type) == (
+        error.message,
+        2,
+        "active_provider",
+        ErrorType.CONFIG,
+    )
     assert again.retryable is False
 
 
