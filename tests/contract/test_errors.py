@@ -18,6 +18,7 @@ from homeostasis_llm import (
     APIKeyError,
     APIKeyMissingError,
     AuthenticationError,
+    ConfigError,
     ContextLengthError,
     ErrorType,
     InvalidRequestError,
@@ -81,7 +82,7 @@ def test_every_class_is_in_the_picture_on_top_of_the_module() -> None:
 
 
 def test_no_two_classes_are_of_one_type_by_default() -> None:
-    types = [kind.default_type for kind in CLASSES if kind.default_type is not ErrorType.UNKNOWN]
+    types = [kind.default_type for kind in (*CLASSES, ConfigError) if kind.default_type is not ErrorType.UNKNOWN]
 
     assert len(types) == len(set(types))
     assert set(types) == set(ErrorType) - {ErrorType.UNKNOWN}
