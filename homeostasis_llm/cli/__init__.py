@@ -11,6 +11,7 @@ from types import TracebackType
 import click
 
 from .ask import ask
+from .cassettes import cassettes
 from .check import test_providers, validate_key
 from .completion import completion
 from .config_file import config_file
@@ -52,6 +53,7 @@ def llm() -> None:
 for command in (
     ask,
     auto_configure,
+    cassettes,
     completion,
     config_file,
     doctor,

@@ -80,7 +80,7 @@ def llm_cassette(request: pytest.FixtureRequest) -> Iterator[Cassette]:
 
     Played to its end by default; made anew with `--record-mode=rewrite`.
     """
-    if missing := [name for name in ("vcr", "pytest_recording", "yaml") if find_spec(name) is None]:
+    if missing := _missing(request.config):
         pytest.fail(
             f"llm_cassette needs {' and '.join(missing)}: pip install 'homeostasis-llm[testing]'", pytrace=False
         )
@@ -100,6 +100,7 @@ def llm_cassette(request: pytest.FixtureRequest) -> Iterator[Cassette]:
     with _network(request, wanted=live or cassette.is_recording), patched(cassette):
         yield cassette
     failed = request.node.stash.get(_failed, False)
+    problem = ""
     try:
         # A test that failed has perhaps not asked all; what was good before stays.
         if not (failed and path.exists()):
@@ -107,7 +108,16 @@ def llm_cassette(request: pytest.FixtureRequest) -> Iterator[Cassette]:
         if not failed:
             cassette.verify()
     except (CassetteError, NotRecordedError) as error:
-        pytest.fail(str(error), pytrace=False)
+        problem = str(error)
+    if problem:
+        pytest.fail(problem, pytrace=False)
+
+
+def _missing(config: pytest.Config) -> list[str]:
+    """The packages of the extra `testing` that are not there."""
+    found = {"vcrpy": find_spec("vcr") is not None, "pyyaml": find_spec("yaml") is not None}
+    found["pytest-recording"] = config.getoption("--record-mode", "absent") != "absent"
+    return [name for name, there in found.items() if not there]
 
 
 def _path(request: pytest.FixtureRequest, marker: pytest.Mark | None) -> Path:

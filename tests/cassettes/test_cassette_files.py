@@ -163,7 +163,10 @@ def test_a_small_file_that_would_be_a_huge_one_is_refused_at_once(
     lines = ["a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
     (tmp_path / "bomb.yaml").write_text("\n".join(lines), encoding="utf-8")
-    read = "import sys; from homeostasis_llm.testing.cassettes.file_format import read; from pathlib import Path; read(Path(sys.argv[1]))"
+    read = (
+        "import sys; from pathlib import Path; from homeostasis_llm.testing.cassettes.file_format import read; "
+        "read(Path(sys.argv[1]))"
+    )
 
     done = subprocess.run(
         [sys.executable, "-c", read, str(tmp_path / "bomb.yaml")],
@@ -172,7 +175,7 @@ def test_a_small_file_that_would_be_a_huge_one_is_refused_at_once(
         text=True,
         check=False,
         timeout=120,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30)),  # noqa: PLW1509  # no threads here
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30)),
     )
 
     assert "holds an alias, which could make a small file a huge one; it is not read" in done.stderr

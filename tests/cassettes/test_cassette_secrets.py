@@ -1,4 +1,4 @@
-"""Nothing secret is saved: what names itself so is left out, and where a key is found all the same, nothing is written."""
+"""Nothing secret is saved: what names itself so is left out, and where a key is found all the same, nothing is."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ SPELLINGS = {
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
-@pytest.mark.parametrize("place", ["request", "address", "path", "answer", "text", "stream", "packed", "binary", "header"])
+@pytest.mark.parametrize(
+    "place", ["request", "address", "path", "answer", "text", "stream", "packed", "binary", "header"]
+)
 def test_a_key_that_the_process_holds_is_found_in_every_place_and_spelling(
     place: str, spelling: str, loopback: Loopback, file: Path
 ) -> None:
@@ -101,7 +103,9 @@ def test_a_key_that_the_process_holds_is_found_in_every_place_and_spelling(
             answer = {"json": {}, "headers": {"x-ratelimit-of": spelling}}
     loopback.reply(**answer)
 
-    with pytest.raises(SecretFoundError, match=r"not saved, for a key stands in .*exchanges\[0\]\.(request|response)\."):
+    with pytest.raises(
+        SecretFoundError, match=r"not saved, for a key stands in .*exchanges\[0\]\.(request|response)\."
+    ):
         record(loopback, file, **asked)
 
     assert list(file.parent.iterdir()) == []
@@ -166,7 +170,9 @@ def test_a_field_that_is_called_like_a_secret_is_left_out(name: str, loopback: L
 def test_a_form_that_asks_for_a_token_is_kept_without_what_it_proves_itself_by(loopback: Loopback, file: Path) -> None:
     loopback.reply(json={})
 
-    text = record(loopback, file, json=None, data={"grant_type": "jwt", "client_secret": "of-nobodys", "assertion": "x.y"})
+    text = record(
+        loopback, file, json=None, data={"grant_type": "jwt", "client_secret": "of-nobodys", "assertion": "x.y"}
+    )
 
     assert "of-nobodys" not in text
     assert "x.y" not in text

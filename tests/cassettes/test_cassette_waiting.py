@@ -79,7 +79,9 @@ def test_in_its_own_time_a_wait_is_as_long_as_it_was_and_counts_from_now(loopbac
     text = file.read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.strip().startswith(("date:", "- ")) or "GMT" not in line]
     assert "Thu, 29 Feb 2024 12:01:30 GMT" in text
-    dated = "\n".join(lines).replace("      retry-after:", "      date: Thu, 29 Feb 2024 12:00:00 GMT\n      retry-after:")
+    dated = "\n".join(lines).replace(
+        "      retry-after:", "      date: Thu, 29 Feb 2024 12:00:00 GMT\n      retry-after:"
+    )
     file.write_text(dated + "\n", encoding="utf-8")
 
     answer = play(file, "recorded")
@@ -121,7 +123,7 @@ def test_the_fact_itself_can_be_had(loopback: Loopback, file: Path) -> None:
 
     waits = []
     for timing in ("at once", "recorded"):
-        with use_cassette(file, options=Options(timing=timing)), pytest.raises(RateLimitError) as caught:  # type: ignore[arg-type]
+        with use_cassette(file, options=Options(timing=timing)), pytest.raises(RateLimitError) as caught:
             ProviderFactory.create_provider("openai", "k-1", base_url="http://localhost/v1").complete(request)
         waits.append(caught.value.retry_after)
 

@@ -20,7 +20,7 @@ from ...redaction import MASK, redact, remember
 from .errors import SecretFoundError
 
 _SHORTEST = 8
-"""Characters of an environment variable's or a cookie's value that is taken for a secret; less is a switch, a number."""
+"""Characters of a variable's or a cookie's value that is taken for a secret; what is shorter is a switch, a number."""
 
 _VARIABLE = re.compile(r".*_(API_?KEY|KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS?|JWT)", re.IGNORECASE)
 _HEADER = re.compile(
