@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from threading import Barrier, Event, Thread
+from threading import Barrier, Thread
 from typing import Any
 
 import pytest
@@ -422,6 +424,20 @@ def test_a_file_that_is_deleted_is_made_anew(tmp_path: Path, clock: Clock, caplo
     assert not warnings_of(caplog)
 
 
+def test_a_change_that_fails_leaves_the_file_to_others(tmp_path: Path, clock: Clock) -> None:
+    one, other, later = (FileStore(tmp_path / "health.sqlite", clock) for _ in range(3))
+    states = [Health(latency=1.0)]
+
+    with pytest.raises(IndexError):  # at the second time, upon what is in the file
+        one.update(TARGET, lambda _: states.pop())
+
+    assert other.update(OTHER, lambda health: health.measured(0.5, None)).latency == 0.5
+    other.close()
+    assert later.read_all().keys() == {OTHER}
+    later.close()
+    one._place.close()
+
+
 def test_the_file_is_its_owners_alone(tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "health.sqlite"
     store = FileStore(path, clock)
@@ -532,7 +548,7 @@ def test_what_others_changed_later_wins_when_a_redis_returns(
         board.close()
 
 
-def test_a_redis_that_hangs_is_waited_for_once_and_not_by_those_who_only_read(
+def test_a_redis_that_hangs_is_waited_for_once(
     redis_server: RedisServer, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     be_patient(monkeypatch, 0.5)
@@ -540,19 +556,69 @@ def test_a_redis_that_hangs_is_waited_for_once_and_not_by_those_who_only_read(
     fail(board, 1)
     redis_server.freeze()
     clock.now += 1
-    waiting = Thread(target=board.peek, args=(TARGET,))
-    waiting.start()
-    done = Event()
-    while waiting.is_alive():
-        board.admit(TARGET)
-        done.set()
-    waiting.join()
-    assert done.is_set()
 
     fail(board, 2)
+
     assert board.admit(TARGET) is None
     assert len(warnings_of(caplog)) == 1
     board.close()
+
+
+def test_while_one_thread_waits_for_a_redis_the_others_go_on(
+    redis_server: RedisServer, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = RedisStore(redis_server.url, clock)
+    board = board_on(store, clock)
+    fail(board, 1)
+    redis_server.freeze()
+    clock.now += 1
+    waiting = Thread(target=board.peek, args=(TARGET,))
+    waiting.start()
+    wait_until(store._lock.locked)
+
+    assert not admitted(board).probe
+
+    assert waiting.is_alive()
+    redis_server.thaw()
+    waiting.join()
+    assert not warnings_of(caplog)
+    board.close()
+
+
+def test_a_redis_that_hangs_up_is_asked_once(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        calls: list[object] = []
+
+        def hang_up() -> None:
+            with suppress(OSError):  # when the listener is shut
+                while True:
+                    connection, address = listener.accept()
+                    calls.append(address)
+                    connection.close()
+
+        hanging_up = Thread(target=hang_up)
+        hanging_up.start()
+        board = board_on(RedisStore(f"redis://127.0.0.1:{listener.getsockname()[1]}", clock), clock)
+        fail(board)
+        assert board.admit(TARGET) is None
+        board.close()
+        listener.shutdown(socket.SHUT_RDWR)
+        hanging_up.join()
+
+    assert len(calls) == 1
+    assert len(warnings_of(caplog)) == 1
+
+
+def test_a_redis_forgets_what_nobody_has_written_to_for_a_week(redis_server: RedisServer, clock: Clock) -> None:
+    import redis
+
+    store = RedisStore(redis_server.url, clock)
+    store.update(TARGET, lambda health: health.measured(0.5, None))
+    store.close()
+
+    client = redis.Redis.from_url(redis_server.url)
+    assert 6 * 86_400 < int(client.ttl(HASH)) <= 7 * 86_400
+    client.close()
 
 
 def test_a_redis_that_was_never_there_and_one_that_refuses_are_done_without(

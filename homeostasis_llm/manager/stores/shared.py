@@ -33,7 +33,7 @@ class UnreachableError(Exception):
 
 
 class Place(Protocol):
-    """Where processes share health. A method may raise `UnreachableError`; one is called at a time."""
+    """Where processes share health. All but `close` may raise `UnreachableError`; one is called at a time."""
 
     name: str
     """For people; without a password."""
@@ -110,7 +110,7 @@ class SharedStore:
         with self._lock:
             if self._reachable:
                 self._guarded(self._write_all)
-            self._guarded(self._place.close)
+            self._place.close()
 
     def _look(self) -> None:
         """See what others wrote, if the last look was long enough ago."""
@@ -146,10 +146,9 @@ class SharedStore:
         try:
             reach()
         except UnreachableError as error:
-            if self._reachable:
-                logger.warning(
-                    "%s: health is kept in this process alone until it can be reached: %s", self._place.name, error
-                )
+            logger.warning(
+                "%s: health is kept in this process alone until it can be reached: %s", self._place.name, error
+            )
             self._reachable = False
             self._try_at = self._clock() + _TRY_AGAIN_AFTER
             self._unwritten.clear()
