@@ -22,7 +22,6 @@ from ..errors import (
 )
 from ..request import LLMRequest
 from ..response import LLMResponse
-from .board import Permit
 from .failures import final_error, not_asked
 from .gate import Chosen
 from .policy import Policy
@@ -212,7 +211,9 @@ class Journey:
 
     def _admitted(self, leg: Leg, route: Route, target: Target, note: str, now: float) -> Ask | None:
         parts = self._parts
-        holds = leg.permit is not None and leg.permit.target == target
+        # A retry has waited as it was told; whoever else comes now is to rest.
+        holds = leg.retrying == target
+        leg.retrying = None
         rest = None if holds else parts.bench.resting(target, now, route.key)
         if rest is not None:
             if isinstance(rest.error, RateLimitError):
@@ -222,8 +223,7 @@ class Journey:
                 self._log_skip(leg, target, f"it has failed before: {rest.error.error_type}")
             self.errors.setdefault(target.provider, rest.error)
             return None
-        permit = leg.permit if holds else parts.board.admit(target)
-        leg.permit = None
+        permit = parts.board.admit(target)
         if permit is None:
             when = max(parts.board.usable_at(target), now + _LOOK_AGAIN)
             self._not_now(leg, target, when, "it keeps failing", patient=False)
@@ -327,15 +327,15 @@ class Journey:
         if rule.action is Action.FINAL:
             self._parts.board.released(ask.permit)
             raise self.told(error)
+        self._settle(ask, rule, error)
         self._rest(ask, rule, error)
         leg = ask.leg
         if (wait := self._wait_before_retry(ask, rule, error)) is not None:
-            leg.permit, leg.ready_at = ask.permit, 0.0
+            leg.retrying, leg.ready_at = ask.target, 0.0
             self._again, self._pause = leg, wait
             self._why = f"once more after {error.error_type}"
             logger.info("%s failed (%s); asking it again in %.2f s", ask.target, _short(error), wait)
             return
-        self._settle(ask.permit, rule, error)
         self._leave(ask, rule, error)
         self._why = f"{ask.target.provider} failed: {error.error_type}"
         logger.info("%s failed (%s) in %.2f s; asking the next", ask.target, _short(error), seconds)
@@ -346,7 +346,7 @@ class Journey:
         self._note(ask, "broke", seconds, error)
         self.errors[ask.target.provider] = error
         rule = rule_for(error)
-        self._settle(ask.permit, rule, error)
+        self._settle(ask, rule, error)
         ask.leg.done = True
         self._why = f"{ask.target.provider} broke off: {error.error_type}"
         logger.info("%s broke off (%s) after %.2f s", ask.target, _short(error), seconds)
@@ -361,9 +361,6 @@ class Journey:
         """Give back what is held between two tries, where the caller gives up while waiting."""
         for leg in self._legs:
             self._give_back_place(leg)
-            if leg.permit is not None:
-                self._parts.board.released(leg.permit)
-                leg.permit = None
 
     def patience(self, ask: Ask) -> float | None:
         """Seconds after which another provider is asked beside this one; None where none is."""
@@ -398,11 +395,13 @@ class Journey:
         self._parts.gate.leave(ask.ticket, response)
         return self._parts.timer() - ask.started
 
-    def _settle(self, permit: Permit, rule: Rule, error: LLMError) -> None:
-        if rule.counts:
-            self._parts.board.failed(permit, error)
+    def _settle(self, ask: Ask, rule: Rule, error: LLMError) -> None:
+        """Count a failure once for a request, at its first: others that are about to ask shall know at once."""
+        if rule.counts and (ask.permit.probe or ask.target not in ask.leg.counted):
+            ask.leg.counted.add(ask.target)
+            self._parts.board.failed(ask.permit, error)
         else:
-            self._parts.board.released(permit)
+            self._parts.board.released(ask.permit)
 
     def _rest(self, ask: Ask, rule: Rule, error: LLMError) -> None:
         seconds = error.retry_after if error.retry_after is not None else rule.rest

@@ -78,8 +78,10 @@ class Leg:
     """Where a place is to be waited for."""
     has_place: bool = False
     """Whether that was got."""
-    permit: Permit | None = None
-    """Held from one try to the next."""
+    retrying: Target | None = None
+    """Who is asked once more after a wait."""
+    counted: set[Target] = field(default_factory=set)
+    """Whose health has this request's failure in it already."""
     asked_key: tuple[str, int] | None = None
     note: str = ""
     """Why it was not asked the last time it was looked at."""
