@@ -53,15 +53,15 @@ def test_nothing_but_the_headers_comes_before_the_body(
 
 @each_way
 @both
-@pytest.mark.parametrize(("count", "text"), [(0, ""), (1, "one"), (2, "one two")])
+@pytest.mark.parametrize("count", [0, 1, 2])
 def test_so_many_chunks_come_whole(
-    way: Callable[..., Step], ended: str, count: int, text: str, name: str, server: FaultServer
+    way: Callable[..., Step], ended: str, count: int, name: str, server: FaultServer
 ) -> None:
     server.always(way(after_chunks=count, of=SAID))
 
     heard = hear(server, name, stream=True, patience=0.2)
 
-    assert text_of(_unchunked(heard.body)) == text
+    assert text_of(_unchunked(heard.body)) == ["", "one", "one two"][count]
     assert heard.body.endswith(b"\n\n\r\n")  # an event's end, and that of HTTP's chunk around it
     assert heard.ended == ended
 
@@ -88,7 +88,7 @@ def test_a_character_may_come_by_half(way: Callable[..., Step], ended: str, name
     heard = hear(server, name, stream=True, patience=0.2)
 
     came = _unchunked(heard.body)
-    assert came.endswith(" thr".encode() + "é".encode()[:1])
+    assert came.endswith(b" thr" + "é".encode()[:1])
     assert " two" in came.decode(errors="ignore")  # no character to break there
     assert heard.ended == ended
 

@@ -61,10 +61,10 @@ def read_body(head: Head, buffer: bytearray) -> tuple[bytes, int] | None:
     """The body behind `head`, and where in `buffer` it ends; None while it is not all there. Raises `NotHTTPError`."""
     if head.headers.get("transfer-encoding", "").lower() == "chunked":
         return _read_chunks(buffer, head.size)
-    try:
-        end = head.size + int(head.headers.get("content-length", "0"))
-    except ValueError:
-        raise NotHTTPError from None
+    length = head.headers.get("content-length", "0")
+    if not (length.isascii() and length.isdigit()):
+        raise NotHTTPError
+    end = head.size + int(length)
     return (bytes(buffer[head.size : end]), end) if len(buffer) >= end else None
 
 
