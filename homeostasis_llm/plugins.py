@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from .catalog import canonical_name
 from .errors import BrokenPluginError, InvalidRequestError, LLMError
-from .provider import LLMProviderInterface
+from .provider import LLMProviderInterface, UnknownOptionError
 
 _log = logging.getLogger(__name__)
 
@@ -123,7 +123,9 @@ def check_options(maker: ProviderMaker, name: str, first: str, options: Mapping[
             raise InvalidRequestError(f"{name}: {error}", provider=name) from None
         close = get_close_matches(unknown[0], taken, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else f"; it has {', '.join(taken) or 'none'}"
-        raise InvalidRequestError(f"{name}: has no option {unknown[0]!r}{hint}", provider=name) from None
+        raise UnknownOptionError(
+            f"{name}: has no option {unknown[0]!r}{hint}", option=unknown[0], provider=name
+        ) from None
 
 
 def _broken(name: str, entry_point: EntryPoint, how: str, cause: BaseException | None = None) -> BrokenPluginError:

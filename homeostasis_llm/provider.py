@@ -25,6 +25,17 @@ if TYPE_CHECKING:
     from .langchain import ChatHomeostasis
 
 
+class UnknownOptionError(InvalidRequestError):
+    """A provider was to be made with an option that it does not have."""
+
+    option: str
+    """Its name."""
+
+    def __init__(self, message: str = "", *, option: str = "", **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.option = option
+
+
 class LLMProviderInterface(ABC):
     """A provider of language models. Its methods may be called by several threads and tasks at once.
 
@@ -42,7 +53,7 @@ class LLMProviderInterface(ABC):
         for option, given in options.items():
             # A mistyped base_url must not send the key to the default host.
             if option.startswith("_") or not _is_option(type(self), option):
-                raise InvalidRequestError(f"{type(self).__name__}: has no option {option!r}")
+                raise UnknownOptionError(f"{type(self).__name__}: has no option {option!r}", option=option)
             setattr(self, option, given)
 
     @property

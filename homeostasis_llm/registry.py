@@ -6,23 +6,25 @@ better adapter gets in; two plugins may not have one name. A broken plugin is an
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from pydantic import SecretStr
 
-from .catalog import ProviderFacts, all_facts, canonical_name, facts_of, plain_name
-from .config import Settings, load_settings, provider_options
+from .catalog import ProviderFacts, all_facts, canonical_name, facts_of, our_variable, plain_name
+from .config import Settings, config_path, load_settings, provider_options
 from .endpoints import base_url_from_environment
 from .errors import APIKeyMissingError, BrokenPluginError, InvalidRequestError, UnknownProviderError
 from .keys.lookup import KeyStatus, key_status
 from .litellm_names import litellm_chat_names, litellm_names
 from .plugins import ProviderMaker, check_options, distribution, find_plugins, load, made_by, make, not_a_maker, whose
-from .provider import LLMProviderInterface
+from .provider import LLMProviderInterface, UnknownOptionError
 from .redaction import remember
 
 _LONGEST_NAME = 60
@@ -66,7 +68,7 @@ class ProviderFactory:
         `InvalidRequestError` for options it does not take.
         """
         api_key = _secret(api_key)
-        return cls.create_as_set(name, load_settings(), api_key, options)
+        return cls.create_as_set(name, load_settings(), api_key, options, path=config_path())
 
     @classmethod
     def create_as_set(
@@ -75,14 +77,27 @@ class ProviderFactory:
         settings: Settings,
         api_key: str | SecretStr | None = None,
         options: Mapping[str, Any] | None = None,
+        *,
+        path: Path | None = None,
     ) -> LLMProviderInterface:
-        """`create_provider` with these settings in the place of the user's own."""
+        """`create_provider` with these settings in the place of the user's own; `path` is the file they are of."""
         api_key = _secret(api_key)
         known = _checked(name)
         # What the caller says goes before what the user has set.
-        options = dict(options or {})
-        configured = provider_options(known, settings)
-        options |= {option: given for option, given in configured.items() if options.get(option) is None}
+        said = dict(options or {})
+        configured = {
+            option: given for option, given in provider_options(known, settings).items() if said.get(option) is None
+        }
+        try:
+            return cls._made(name, known, api_key, said | configured)
+        except UnknownOptionError as error:
+            if error.option not in configured:
+                raise
+            failure = _set_in_vain(error, known, path)
+        raise failure
+
+    @classmethod
+    def _made(cls, name: str, known: str, api_key: SecretStr | None, options: dict[str, Any]) -> LLMProviderInterface:
         with cls._lock:
             registered = cls._registered.get(known)
         if registered is not None:
@@ -184,6 +199,16 @@ def _secret(api_key: str | SecretStr | None) -> SecretStr | None:
     if secret is not None:
         remember(secret.get_secret_value())
     return secret
+
+
+def _set_in_vain(error: UnknownOptionError, known: str, path: Path | None) -> UnknownOptionError:
+    """`error`, with the place where the user has set the option."""
+    variable = our_variable(known, "BASE_URL")
+    if error.option == "base_url" and os.environ.get(variable, "").strip():
+        place = f"the environment variable {variable}"
+    else:
+        place = f"providers.{known}.{error.option} in {'the settings' if path is None else path}"
+    return UnknownOptionError(f"{error.message} (set by {place})", **{**error.facts(), "error_type": None})
 
 
 def _checked(name: object) -> str:
