@@ -99,7 +99,11 @@ def _paris(outcome: Outcome) -> None:
 
 
 def _city(outcome: Outcome) -> None:
-    found = json.loads(_answer(outcome).content)
+    text = _answer(outcome).content
+    try:
+        found = json.loads(text)
+    except ValueError:
+        raise AssertionError(f"no JSON: {text!r}") from None
     _that(isinstance(found, dict) and isinstance(found.get("city"), str), f"not of the form: {found}")
 
 
