@@ -72,7 +72,8 @@ class Course:
             yield self._noted(LLMChunk(text=held, provider=ask.target.provider))
         yield from map(self._noted, self._waiting)
         answer = self._journey.answered(ask, merge_chunks(self._from_this).to_response())
-        yield self._noted(LLMChunk(provider=answer.provider, model=answer.model, attempts=answer.attempts))
+        whole = LLMChunk(provider=answer.provider, model=answer.model, cost=answer.cost, attempts=answer.attempts)
+        yield self._noted(whole)
 
     def failed(self, ask: Ask, error: LLMError) -> None:
         """Arrange what follows. Raises the error for the caller where nothing does."""

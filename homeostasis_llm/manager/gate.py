@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 
@@ -14,8 +14,13 @@ from ..response import LLMResponse
 from .budgets.concurrency import Slots
 from .budgets.context import estimate, window_of
 from .budgets.model_names import owners_first, resolve, unified_route
+from .budgets.prices import is_free
+from .budgets.rates import RateLimits, Rates
+from .budgets.spending import Spending, limits_of
 from .policy import OnOtherModel
 from .roster import Stop
+
+_TOO_FAST = "as much was asked of it in this minute as may be"
 
 _FULL = "as many requests are with it as it may have at a time"
 
@@ -40,17 +45,35 @@ class Ticket:
     why: str = ""
     slots: Slots | None = None
     """Where a place was taken, or is to be waited for."""
+    charge: _Charge | None = None
+    """What is to be counted when it comes back."""
+
+
+@dataclass(slots=True)
+class _Charge:
+    name: str
+    provider: LLMProviderInterface
+    model: str | None
+    settings: Settings
+    rates: Rates
+    estimated: int
+    at: float
 
 
 class Gate:
     """All that stands between a request and a provider. Safe for threads."""
 
-    is_remote = False
-    """Whether its counts are on another machine."""
-
-    def __init__(self) -> None:
+    def __init__(self, rates: RateLimits, spending: Spending, clock: Callable[[], float]) -> None:
+        self._rates = rates
+        self.spending = spending
+        self._clock = clock
         self._slots: dict[str, Slots] = {}
         self._lock = Lock()
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether its counts are on another machine."""
+        return self._rates.is_remote
 
     def order(self, stops: Sequence[Stop], model: str | None, settings: Settings) -> list[Stop]:
         """`stops`, with OpenRouter in the place of those it stands in for, and who has `model` before who has not."""
@@ -85,18 +108,36 @@ class Gate:
 
         `needs` is how many tokens it is known to have, at least; with `has_place` it has waited for a place already.
         """
+        now, name = self._clock(), stop.provider
         model = request.model or provider.default_model
         if (refusal := _unfit(request, provider, model, settings, needs)) is not None:
             return Ticket(refusal=refusal)
-        slots = self._slots_of(stop.provider, settings)
+        if limits_of(name, settings):
+            verdict = self.spending.check(name, settings, now, free=is_free(provider, model, settings))
+            if (refusal := verdict.error(name, now)) is not None:
+                return Ticket(refusal=refusal)
+        slots = self._slots_of(name, settings)
         if slots is not None and not has_place and not slots.try_acquire():
             return Ticket(seconds=float("inf"), why=_FULL, slots=slots)
-        return Ticket(slots=slots)
+        rates = Rates.of(settings.provider(name))
+        tokens = 0 if rates.tokens is None else estimate(request, name, model, None).tokens + (request.max_tokens or 0)
+        if (seconds := self._rates.acquire(name, rates, tokens)) > 0:
+            if slots is not None and not has_place:
+                slots.release()
+            return Ticket(seconds=seconds, why=_TOO_FAST)
+        return Ticket(slots=slots, charge=_Charge(name, provider, model or None, settings, rates, tokens, now))
 
     def leave(self, ticket: Ticket, response: LLMResponse | None) -> None:
-        """Give back what is not needed any more, and count what was used."""
+        """Give back what is not needed any more, and count what was used; None where nothing was answered."""
         if ticket.slots is not None:
             ticket.slots.release()
+        if (charge := ticket.charge) is None or response is None:
+            return
+        now = self._clock()
+        used = None if response.usage is None else response.usage.total_tokens
+        if used is not None and charge.rates.tokens is not None:
+            self._rates.settle(charge.name, charge.rates, charge.estimated, used, seconds=now - charge.at)
+        response.cost = self.spending.record(response, charge.provider, charge.model, charge.settings, now)
 
     def window(self, provider: LLMProviderInterface, model: str, settings: Settings) -> int:
         """How many tokens the model, or else the provider's default, takes; 0 where that is not known."""

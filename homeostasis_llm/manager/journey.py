@@ -353,7 +353,8 @@ class Journey:
 
     def abandoned(self, ask: Ask) -> None:
         """The caller wants no answer any more."""
-        seconds = self._ended(ask, None)
+        # What was written so far may be billed, and nobody says how much.
+        seconds = self._ended(ask, LLMResponse(content="", provider=ask.target.provider))
         self._parts.board.released(ask.permit)
         self._note(ask, "abandoned", seconds)
 

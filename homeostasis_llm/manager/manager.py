@@ -22,15 +22,16 @@ from .background import BackgroundLoop
 from .bench import Bench
 from .board import HealthBoard
 from .breaker import BreakerConfig
+from .budgets.spending import Spending
 from .course import Course
 from .gate import Gate
 from .journey import Journey
 from .order import by_policy, record
 from .policy import OnBreak, OnOtherModel, OnRefusal, Policies, check_word
-from .report import health_metrics
+from .report import health_metrics, with_spending
 from .retries import RetryBudget, RetryConfig
 from .roster import Roster
-from .state import checked_state, health_store, state_under
+from .state import checked_state, health_store, ledger, rate_limits, state_under
 from .steps import Parts
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class LLMManager:
         retry_config: RetryConfig | None = None,
         *,
         providers: Sequence[LLMProviderInterface | str] | None = None,
+        settings: Settings | None = None,
         breaker: BreakerConfig | None = None,
         on_break: OnBreak | None = None,
         on_refusal: OnRefusal | None = None,
@@ -63,7 +65,7 @@ class LLMManager:
         asleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         random: Callable[[], float] = random.random,
     ) -> None:
-        """What is None is as the settings say.
+        """What is None is as the settings say: those of the user's file, or `settings` in their place.
 
         `on_break` says what happens when a stream breaks after something of it was passed on. `raise` the error, which
         has the beginning in `partial`; `continue`: the next provider goes on where it ends; `restart`: a piece with
@@ -82,7 +84,7 @@ class LLMManager:
 
         Raises `InvalidRequestError`.
         """
-        self._roster = Roster(providers, api_key_manager, timer)
+        self._roster = Roster(providers, api_key_manager, settings, timer)
         self._policies = Policies(retry_config, on_break, on_refusal, on_other_model, hedge)
         self._breaker = breaker if breaker is not None else BreakerConfig()
         self._fallback = fallback
@@ -104,7 +106,7 @@ class LLMManager:
                     roster=self._roster,
                     board=HealthBoard(self._breaker, health_store(state), clock=self._clock),
                     bench=Bench(),
-                    gate=Gate(),
+                    gate=Gate(rate_limits(state), Spending(ledger(state)), self._clock),
                     budget=RetryBudget(),
                     clock=self._clock,
                     timer=self._timer,
@@ -222,7 +224,8 @@ class LLMManager:
         """
         now = self._clock()
         parts = self._parts(self._roster.settings())
-        return health_metrics(parts.board, parts.bench.all(now), now)
+        metrics = health_metrics(parts.board, parts.bench.all(now), now)
+        return with_spending(metrics, parts.gate.spending.ledger, now)
 
     def get_provider_status_summary(self) -> dict[str, Any]:
         """Who can be asked, in which order, and how they are. JSON can have all of it. Asks nobody."""
@@ -274,6 +277,7 @@ class LLMManager:
         self._background.close()
         if self._made is not None:
             self._made.board.close()
+            self._made.gate.spending.ledger.close()
 
     def __enter__(self) -> Self:
         return self

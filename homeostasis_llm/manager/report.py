@@ -7,6 +7,7 @@ from typing import Any
 
 from .bench import Rest
 from .board import HealthBoard
+from .budgets.ledger import Ledger
 from .health import Health
 from .target import Target
 
@@ -39,6 +40,31 @@ def _facts(target: Target, health: Health, rest: Rest | None, board: HealthBoard
         "next_try": max(waits, default=None),
     }
 
+
+def with_spending(metrics: dict[str, dict[str, Any]], ledger: Ledger, now: float) -> dict[str, dict[str, Any]]:
+    """`metrics`, and in `spent` what each provider has cost today and in this month (UTC), in US dollars.
+
+    Calls of which nobody knows what they cost are in `unpriced_calls`, and not in the sums.
+    """
+    for name in {entry.provider for entry in ledger.entries(now)}:
+        day, month = ledger.spent(name, "day", now), ledger.spent(name, "month", now)
+        metrics.setdefault(name, {**_UNKNOWN, "targets": []})["spent"] = {
+            "day": day.dollars,
+            "month": month.dollars,
+            "calls": month.calls,
+            "unpriced_calls": month.unpriced_calls,
+        }
+    return metrics
+
+
+_UNKNOWN: dict[str, Any] = {
+    "state": "closed",
+    "success_rate": None,
+    "latency": None,
+    "first_token": None,
+    "last_error": None,
+    "next_try": None,
+}
 
 _WORST_FIRST = ("open", "half_open", "resting", "closed")
 

@@ -73,12 +73,14 @@ class Roster:
         self,
         providers: Sequence[LLMProviderInterface | str] | None = None,
         keys: APIKeyManager | None = None,
+        settings: Settings | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if providers is not None and not providers:
             raise InvalidRequestError("providers: is empty; name at least one, or leave it out for the settings' own")
         self._given = None if providers is None else tuple(map(_checked, providers))
         self._keys = keys
+        self._own_settings = settings
         self._clock = clock
         self._kept: dict[Stop, _Kept] = {}
         self._sticky: dict[str, str] = {}
@@ -99,6 +101,8 @@ class Roster:
 
     def settings(self) -> Settings:
         """What is set now; nothing where the providers were given as objects. Raises `ConfigError`."""
+        if self._own_settings is not None:
+            return self._own_settings
         if self._given is not None and not any(isinstance(given, str) for given in self._given):
             return _NOTHING_SET
         return load_settings(self.settings_path)

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from ..config import Settings
 from ..errors import InvalidRequestError
+from .budgets.ledger import Ledger
+from .budgets.places import FilePlace, RedisPlace
+from .budgets.rates import RateLimits
 from .stores import FileStore, HealthStore, MemoryStore, RedisStore
 
 VARIABLE = "HOMEOSTASIS_STATE"
@@ -40,6 +43,19 @@ def health_store(state: str) -> HealthStore:
         return MemoryStore()
     folder = state_folder()
     return MemoryStore() if folder is None else FileStore(folder / "health.sqlite3")
+
+
+def ledger(state: str) -> Ledger:
+    """What was spent, as `state` keeps it."""
+    if is_remote(state):
+        return Ledger(RedisPlace(state))
+    folder = None if state == "memory" else state_folder()
+    return Ledger() if folder is None else Ledger(FilePlace(folder / "spending.sqlite3"))
+
+
+def rate_limits(state: str) -> RateLimits:
+    """Rates, which processes of one machine share only through a Redis."""
+    return RateLimits(state if is_remote(state) else "memory")
 
 
 def is_remote(state: str) -> bool:
