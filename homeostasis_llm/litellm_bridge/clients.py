@@ -79,11 +79,6 @@ def _share_ours() -> None:
 _SHARED_KINDS = {"httpx_client": HTTPHandler, "async_httpx_client": AsyncHTTPHandler}
 
 
-def _lend(handler: object) -> None:
-    if (exchange := current_exchange()) is not None:
-        exchange.handler = handler
-
-
 @cache
 def _tls() -> Any:
     """One TLS context for all clients: making one reads hundreds of certificates."""
@@ -114,8 +109,7 @@ class Clients:
                 weakref.finalize(self, self._http.close)
                 self._sync = self._dressed(_Client, openai.OpenAI, openai.AzureOpenAI, self._http)
             pair = self._sync
-        _lend(pair.handler)
-        return pair.client
+        return self._lent(pair)
 
     async def async_client(self) -> Any:
         """What to pass to `litellm.acompletion` as `client`, for the running event loop."""
@@ -123,8 +117,7 @@ class Clients:
         with self._lock:
             known = self._async.get(loop)
         if known is not None:
-            _lend(known[0].handler)
-            return known[0].client
+            return self._lent(known[0])
         http = httpx.AsyncClient(event_hooks=async_hooks(), verify=_tls(), timeout=None)  # noqa: S113  # set per request
         pair = self._dressed(_AsyncClient, openai.AsyncOpenAI, openai.AsyncAzureOpenAI, http)
         # A loop closes the async generators it has seen begin before it closes itself: the one hook it offers.
@@ -132,8 +125,7 @@ class Clients:
         await anext(keeper)
         with self._lock:
             self._async[loop] = (pair, keeper)
-        _lend(pair.handler)
-        return pair.client
+        return self._lent(pair)
 
     def close(self) -> None:
         """Close the sync client; those of event loops are closed with their loops."""
@@ -142,6 +134,12 @@ class Clients:
                 self._http.close()
             self._http = self._sync = None
             self._async.clear()
+
+    def _lent(self, pair: _Pair) -> Any:
+        """What `pair` has for the call that is under way."""
+        if (exchange := current_exchange()) is not None:
+            exchange.handler, exchange.litellm_name = pair.handler, self._name
+        return pair.client
 
     def _dressed(self, wrapper: Any, sdk: Any, azure_sdk: Any, http: Any) -> _Pair:
         if self._name in {"azure", "azure_text"}:

@@ -18,6 +18,7 @@ import httpx
 
 from ..errors import LLMTimeoutError
 from ..request import Timeout
+from .mends import Mender
 
 _LARGEST_ERROR_BODY = 1 << 20
 """Bytes of a failed answer that are read; more than that is no error message."""
@@ -53,6 +54,8 @@ class Exchange:
     """The transport's own exception: no connection, no answer in time, or cut in the middle."""
     handler: object = None
     """litellm's own kind of HTTP client, around ours: for its routes that take none from the arguments of a call."""
+    litellm_name: str = ""
+    """The provider, as litellm calls it."""
     _open: list[httpx.Response] = field(default_factory=list)
 
     def __repr__(self) -> str:
@@ -116,6 +119,10 @@ class Exchange:
     def failed(self) -> bool:
         """Whether the last answer's status is no good one; a redirect is none, the key must not follow it."""
         return self.status is not None and self.status >= 300
+
+    def mender(self) -> Mender:
+        """What the answer's body passes through on its way to litellm."""
+        return Mender(self.litellm_name, self.headers)
 
     def received(self, piece: bytes) -> bool:
         """Note a piece of the answer's body; True where nothing more is wanted of it. Raises `LLMTimeoutError`."""
@@ -186,18 +193,21 @@ class _WatchedStream(httpx.SyncByteStream):
         self._inner, self._exchange = inner, exchange
 
     def __iter__(self) -> Iterator[bytes]:
+        mender = self._exchange.mender()
         try:
             for piece in self._inner:
-                enough = self._exchange.received(
-                    piece
-                )  # before the reader, who may find an error in it and never return
-                yield piece
+                # Noted before the reader has it, who may find an error in it and never return.
+                enough = self._exchange.received(piece)
+                if mended := mender.feed(piece):
+                    yield mended
                 if enough:
                     return
         except (httpx.TransportError, LLMTimeoutError) as error:
             self._exchange.failure = error
             raise
         self._exchange.complete = True
+        if rest := mender.end():
+            yield rest
 
     def close(self) -> None:
         self._inner.close()
@@ -208,16 +218,20 @@ class _AsyncWatchedStream(httpx.AsyncByteStream):
         self._inner, self._exchange = inner, exchange
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        mender = self._exchange.mender()
         try:
             async for piece in self._inner:
                 enough = self._exchange.received(piece)  # as above
-                yield piece
+                if mended := mender.feed(piece):
+                    yield mended
                 if enough:
                     return
         except (httpx.TransportError, LLMTimeoutError) as error:
             self._exchange.failure = error
             raise
         self._exchange.complete = True
+        if rest := mender.end():
+            yield rest
 
     async def aclose(self) -> None:
         await self._inner.aclose()

@@ -16,10 +16,12 @@ from ..messages import Reasoning, ToolCall
 from ..response import FinishReason, LLMChunk, LLMResponse, ToolCallFragment, finish_reason_of, parse_tool_call
 from ..usage import Usage
 from .exchange import Exchange
-from .wire import raw_finish_reason, raw_id, raw_model, raw_usage
+from .wire import raw_finish_reason, raw_id, raw_model, raw_reasoning, raw_usage
 
 # Where the providers' wire formats count tokens; see usage.py for the dialects.
-_COUNTS = re.compile(rb'"usage|okenCount"|_tokens"|Tokens"|"prompt_eval_count"|"tokens"|"token_count"')
+_COUNTS = re.compile(
+    rb'(?<!"max)(?<!"max_output)(?<!"max_completion)(?:_tokens|Tokens|okenCount|_eval_count|"tokens|token_count)"\s*:\s*\d'
+)
 
 # How their streams say that they are finished.
 _ENDS = re.compile(
@@ -51,7 +53,7 @@ def read_response(answer: Any, exchange: Exchange, provider: str) -> LLMResponse
         tool_calls=ours,
         server_tool_calls=[call for call in calls if call.id.startswith(_SERVER_CALL_IDS)],
         finish_reason=finish,
-        reasoning=_reasoning(message, provider),
+        reasoning=_reasoning(message, raw_reasoning(raw), provider),
         request_id=request_id(_lower(exchange.headers)),
         latency=exchange.seconds,
     )
@@ -125,9 +127,13 @@ def _finish_reason(
     """The last word on why an answer ended, as the provider said it, and what it means."""
     word = next((said for event in reversed(events) if (said := raw_finish_reason(event))), litellms)
     finish = finish_reason_of(word)
+    theirs = finish_reason_of(litellms)
+    # What litellm does not know either, it calls "stop".
+    if finish == "unknown" and theirs != "stop":
+        return word, theirs
     # Google, Ollama and OpenAI's Responses API have one word for an answer and for a call of tools.
-    if finish == "unknown" or (finish == "stop" and litellms == "tool_calls" and called):
-        finish = finish_reason_of(litellms)
+    if finish == "stop" and theirs == "tool_calls" and called:
+        return word, theirs
     return word, finish
 
 
@@ -188,9 +194,9 @@ def _thoughts(message: Any) -> str:
     return said if isinstance(said, str) else ""
 
 
-def _reasoning(message: Any, provider: str) -> Reasoning | None:
+def _reasoning(message: Any, told: str, provider: str) -> Reasoning | None:
     payload = {key: found for key in _REASONING_KEYS if (found := _plain(getattr(message, key, None)))}
-    text = _thoughts(message)
+    text = told or _thoughts(message)
     if not text and not payload:
         return None
     return Reasoning(text=text, provider=provider, payload=payload or None)

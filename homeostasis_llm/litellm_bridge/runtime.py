@@ -10,6 +10,8 @@ from functools import cache
 from typing import Any
 from unittest.mock import patch
 
+from .exchange import current_exchange
+
 # What litellm reads from the environment while it is imported.
 _AT_IMPORT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it fetches the list from the network and prints when it cannot
@@ -38,8 +40,24 @@ def load_litellm() -> Any:
     from .asides import leave_out_the_asides
 
     leave_out_the_asides(litellm)
+    _read_cohere_as_openai()
     # A host application that imported litellm first keeps its logging as it set it up.
     for logger in loggers:
         logger.handlers = [logging.NullHandler()]
         logger.disabled = False
     return litellm
+
+
+def _read_cohere_as_openai() -> None:
+    """For Cohere's v2 streams, which `mends` turns into OpenAI's form; litellm's own reader of them reads none."""
+    from litellm.llms.cohere.chat.v2_transformation import CohereV2ChatConfig
+    from litellm.llms.openai.chat.gpt_transformation import OpenAIChatCompletionStreamingHandler
+
+    theirs = CohereV2ChatConfig.get_model_response_iterator
+
+    def get_model_response_iterator(self: object, **stream: Any) -> Any:
+        if current_exchange() is None:  # a host application's own call of litellm, which nothing mends
+            return theirs(self, **stream)
+        return OpenAIChatCompletionStreamingHandler(**stream)
+
+    CohereV2ChatConfig.get_model_response_iterator = get_model_response_iterator

@@ -22,6 +22,7 @@ def raw_finish_reason(raw: Mapping[str, Any]) -> str | int | None:
         delta.get("stop_reason"),
         delta.get("finish_reason"),
         raw.get("stop_reason"),
+        _first(raw.get("message")).get("stop_reason"),  # Anthropic: message_start of a message that is all there
         raw.get("stopReason"),
         raw.get("done_reason"),
         raw.get("finish_reason"),
@@ -46,6 +47,19 @@ def raw_id(raw: Mapping[str, Any]) -> str | None:
         raw.get("generation_id"),
         _response(raw).get("id"),
     )
+
+
+def raw_reasoning(raw: Mapping[str, Any]) -> str:
+    """A whole answer's thoughts, where litellm reads none of them or but the first: in parts, among others.
+
+    OpenAI's Responses API has them in items of their own, Cohere v2 in the message's content.
+    """
+    items = raw.get("output") if raw.get("object") == "response" else None
+    thoughts = [item for item in _dicts(items) if item.get("type") == "reasoning"]
+    parts = [part for item in thoughts for part in (*_dicts(item.get("summary")), *_dicts(item.get("content")))]
+    cohere = _dicts(_first(raw.get("message")).get("content"))
+    told = (*(part.get("text") for part in parts), *(part.get("thinking") for part in cohere))
+    return "".join(text for text in told if isinstance(text, str))
 
 
 def raw_usage(raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -76,6 +90,10 @@ def _response(raw: Mapping[str, Any]) -> Mapping[str, Any]:
 def _first(found: object) -> Mapping[str, Any]:
     inner = found[0] if isinstance(found, list) and found else found
     return inner if isinstance(inner, dict) else {}
+
+
+def _dicts(found: object) -> list[Mapping[str, Any]]:
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
 def _text(*places: object) -> str | None:

@@ -187,6 +187,8 @@ def _model(record: Record, route: Route) -> str:
         model = unquote(path.split("/model/")[1].split("/")[0]) if "/model/" in path else "amazon.nova-lite-v1:0"
     elif route.name == "gemini":
         model = route.model
+    elif route.prefix == "responses/" and record["provider"] != "openai":
+        model = route.model  # of models that are not OpenAI's, litellm believes that they cannot stream
     else:
         model = asked.get("model") or route.model
     # Cohere's two APIs have one name.
