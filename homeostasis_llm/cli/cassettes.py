@@ -37,7 +37,7 @@ class _Cassettes(click.Group):
             raise click.ClickException(one_line(str(error))) from error
 
 
-@click.group(cls=_Cassettes)
+@click.group(cls=_Cassettes, short_help="Record what models answer, for tests.")
 def cassettes() -> None:
     """Record what models answer, and look at recordings.
 
@@ -45,7 +45,7 @@ def cassettes() -> None:
     """
 
 
-@cassettes.command("check")
+@cassettes.command("check", short_help="Find keys, and recordings nobody plays.")
 @click.argument("folder", default="cassettes", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(
     "--root",
@@ -71,7 +71,7 @@ def check_recordings(ctx: click.Context, *, folder: Path, root: Path) -> None:
     ctx.exit(1 if findings else 0)
 
 
-@cassettes.command("show")
+@cassettes.command("show", short_help="Print the conversation in a recording.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def show_recording(*, file: Path) -> None:
     """Print the conversation in a recording."""
@@ -83,7 +83,7 @@ def show_recording(*, file: Path) -> None:
         click.echo(redact(line))
 
 
-@cassettes.command("record")
+@cassettes.command("record", short_help="Ask a provider, and save what it answers.")
 @click.option("-p", "--provider", required=True, metavar="NAME", type=PROVIDER, help="Who is asked.")
 @click.option("-m", "--model", metavar="NAME", help="The model; without it, the provider's default.")
 @click.option("--base-url", metavar="URL", help="Where to ask, if not at the provider's own address.")
