@@ -109,7 +109,8 @@ def test_a_read_only_home_can_be_read_and_says_that_it_cannot_be_changed(
 DENIED = """
 import json, os, pathlib, sys
 from homeostasis_llm.config import ConfigError, config_path, load_settings, set_enable_fallback
-import homeostasis_llm.config.storage, filelock, platformdirs, tomlkit  # while they can be read
+from homeostasis_llm.config.rewriting import rewrite_settings
+import filelock, platformdirs, tomlkit  # while they can be read
 
 path = pathlib.Path(sys.argv[1])
 os.setgroups([])
@@ -124,10 +125,14 @@ for name, use in (("read", load_settings), ("changed", lambda path: set_enable_f
 os.environ.pop("HOME")
 os.environ.pop("XDG_CONFIG_HOME")
 report["homeless"] = load_settings().enable_fallback
-try:
-    set_enable_fallback(False)
-except ConfigError as error:
-    report["no home"] = error.message
+for name, use in (
+    ("no home", lambda: set_enable_fallback(False)),
+    ("no home to edit in", lambda: rewrite_settings("enable_fallback = false", before="")),
+):
+    try:
+        use()
+    except ConfigError as error:
+        report[name] = error.message
 print(json.dumps(report))
 """
 
@@ -143,7 +148,7 @@ def test_who_may_not_read_the_file_or_has_no_home_is_told(write: Write, start: S
     assert report["changed"] == f"{path}: cannot be changed: Permission denied; it is as it was"
     # An account without a home has no settings file, and needs none.
     assert report["homeless"] is True
-    assert report["no home"] == (
+    assert report["no home"] == report["no home to edit in"] == (
         "~/.config/homeostasis-llm/config.toml: there is no home directory; name a file in HOMEOSTASIS_CONFIG"
     )
 
@@ -192,15 +197,15 @@ def test_a_write_that_fails_in_the_middle_leaves_the_old_file_and_nothing_else(w
 RESTLESS = """
 import sys
 from pathlib import Path
-from homeostasis_llm.config import storage
+from homeostasis_llm.config.files import changing, replace
 
 # Writing is what shall be interrupted, not parsing.
 path = Path(sys.argv[1])
 dashes = path.read_bytes().replace(b"=", b"-")
 while True:
     for content in (dashes.replace(b"-", b"="), dashes):
-        with storage._locked(path, path):
-            storage._replace(path, content)
+        with changing(path) as target:
+            replace(target, content)
 """
 
 

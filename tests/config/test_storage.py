@@ -19,10 +19,10 @@ from homeostasis_llm.config import (
     Settings,
     change_settings,
     config_path,
+    files,
     load_settings,
     set_enable_fallback,
     set_values,
-    storage,
 )
 from tests.config.conftest import Start, Write, report_of
 
@@ -393,7 +393,7 @@ def test_two_processes_lose_nothing_to_each_other(write: Write, start: Start) ->
 
 def test_who_waits_too_long_for_others_is_told(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write("")
-    monkeypatch.setattr(storage, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(files, "LOCK_SECONDS", 0.05)
 
     with FileLock(f"{path}.lock"), pytest.raises(ConfigError) as caught:
         set_enable_fallback(False, path=path)
