@@ -68,12 +68,10 @@ class SharedStore:
         self._look_at = self._write_at = self._try_at = float("-inf")
 
     def read(self, target: Target) -> Health:
-        # Whoever comes while another thread looks takes what was known a moment ago, rather than wait.
-        if self._clock() >= self._look_at and self._lock.acquire(blocking=self._look_at == float("-inf")):
-            try:
+        # Whoever comes while another thread looks takes what was known a moment ago: `_look_at` has moved on by then.
+        if self._clock() >= self._look_at:
+            with self._lock:
                 self._look()
-            finally:
-                self._lock.release()
         return self._known.get(target, UNTRIED)
 
     def update(self, target: Target, change: Change) -> Health:
