@@ -176,11 +176,20 @@ def test_a_stream_that_broke_breaks_again(loopback: Loopback, tmp_path: Path) ->
     assert seen == EVENTS[:2]
 
 
-def test_a_request_that_never_arrived_is_not_recorded(tmp_path: Path) -> None:
-    with use_cassette(tmp_path / "it.yaml", "once"), pytest.raises(httpx.ConnectError):
+def test_a_request_that_nobody_answered_fails_again_in_the_same_way(loopback: Loopback, tmp_path: Path) -> None:
+    refused, dropped = tmp_path / "refused.yaml", tmp_path / "dropped.yaml"
+    with use_cassette(refused, "once"), pytest.raises(httpx.ConnectError):
         httpx.post("http://127.0.0.1:1/v1", json=QUESTION)
+    loopback.reply(drop=True)
+    with use_cassette(dropped, "once"), pytest.raises(httpx.RemoteProtocolError):
+        httpx.post(f"{loopback.url}/v1", json=QUESTION)
 
-    assert list(tmp_path.iterdir()) == []
+    with use_cassette(refused), pytest.raises(httpx.ConnectError, match="refused"):
+        httpx.post("http://localhost/v1", json=QUESTION)
+    with use_cassette(dropped), pytest.raises(httpx.RemoteProtocolError, match="disconnected"):
+        by_async_httpx("http://localhost/v1")
+    with use_cassette(dropped), pytest.raises(ConnectionError, match="disconnected"):
+        by_urllib("http://localhost/v1")
 
 
 def test_the_same_question_asked_again_gets_the_next_answer_and_several_threads_each_one(

@@ -20,7 +20,7 @@ from vcr.request import Request as VcrRequest  # type: ignore[import-untyped]
 
 from . import scrubbing
 from .errors import ChangedAnswerError, NotPlayedError, NotRecordedError
-from .file_format import Answer, Exchange, Recording, clean_answer, clean_request, read, write
+from .file_format import NONE, Answer, Exchange, Recording, clean_answer, clean_request, read, write
 from .matching import Sent, difference, same
 from .secrets import remember_environment, remember_sent
 from .waiting import as_of_now, at_once
@@ -102,7 +102,13 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy ships no types
             return False
 
     def play_response(self, request: Any) -> dict[str, Any]:
-        """The next answer that was recorded for `request`, as of now."""
+        """The next answer to `request`, as of now. It is vcrpy that asks, which knows of no failed connections."""
+        played = self._play(request)
+        if played["status"]["code"] == NONE:
+            raise ConnectionError(played["broken"])
+        return played
+
+    def _play(self, request: Any) -> dict[str, Any]:
         with self._lock:
             answer = _as_answer(super().play_response(request))
         return _as_vcr_response(as_of_now(answer) if self.options.timing == "recorded" else at_once(answer))
@@ -110,7 +116,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy ships no types
     def take(self, request: Any) -> dict[str, Any] | None:
         """The recorded answer to `request`, None where it is to be asked for real. For several threads at once."""
         with self._lock:
-            return self.play_response(request) if self.can_play_response_for(request) else None
+            return self._play(request) if self.can_play_response_for(request) else None
 
     def append(self, request: Any, response: dict[str, Any]) -> None:
         """Keep an exchange that has just been; or, live, compare it."""

@@ -25,11 +25,16 @@ _WORDS = ("recorded_at", "recorded_by", "test", "note")
 _ENTRIES = {"version", "exchanges", *_WORDS}
 
 
+NONE = 0
+"""The status of no answer."""
+
+
 @dataclass(kw_only=True)
 class Answer:
     """What was answered."""
 
     status: int
+    """`NONE` where the connection failed before any answer came; `broken` then says how."""
     reason: str = ""
     headers: dict[str, list[str]] = field(default_factory=dict)
     body: bytes = b""
@@ -160,6 +165,8 @@ class _Reader:
         )
 
     def _answer(self, found: dict[str, Any], place: str) -> Answer:
+        if found.keys() == {"failed"}:
+            return Answer(status=NONE, broken=self.text(found, "failed", place))
         status = found.get("status")
         if isinstance(status, bool) or not isinstance(status, int) or not 100 <= status <= 999:
             raise self.wrong(f"{place}.status", f"must be an HTTP status, not {status!r}")
@@ -221,6 +228,9 @@ def as_document(recording: Recording) -> dict[str, Any]:
 def _exchange(exchange: Exchange) -> dict[str, Any]:
     sent, answer = exchange.sent, exchange.answer
     asked: dict[str, Any] = {"method": sent.method, "url": sent.url, "headers": _flat(exchange.headers)}
+    asked |= keep(sent.body, sent.content_type)
+    if answer.status == NONE:
+        return {"request": asked, "response": {"failed": answer.broken or ""}}
     told: dict[str, Any] = {"status": answer.status}
     if answer.reason and answer.reason != _usual_reason(answer.status):
         told["reason"] = answer.reason
@@ -229,7 +239,7 @@ def _exchange(exchange: Exchange) -> dict[str, Any]:
         told["arrived"] = safe_yaml.Flow(round(one, 3) for one in answer.arrived)
     if answer.broken is not None:
         told["broken"] = answer.broken
-    return {"request": {**asked, **keep(sent.body, sent.content_type)}, "response": told}
+    return {"request": asked, "response": told}
 
 
 def _flat(headers: Mapping[str, list[str]]) -> dict[str, Any]:

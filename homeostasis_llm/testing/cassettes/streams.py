@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from vcr.request import Request as VcrRequest  # type: ignore[import-untyped]  # ships no types
 
 from .bodies import pieces
+from .file_format import NONE
 
 if TYPE_CHECKING:
     from .cassette import Cassette
@@ -57,7 +58,11 @@ def _sync(cassette: Cassette, client: Any, real: Callable[..., Any]) -> Callable
         if (played := cassette.take(asked)) is not None:
             return _response(played, cassette, client)
         meter = _Meter(client)
-        response = real(transport, request)
+        try:
+            response = real(transport, request)
+        except client.TransportError as error:
+            cassette.append(asked, _failed(error))
+            raise
         try:
             for piece in response.stream:
                 meter.add(piece)
@@ -80,7 +85,11 @@ def _async(cassette: Cassette, client: Any, real: Callable[..., Any]) -> Callabl
         meter = _Meter(client)
         inside = _under_httpx.set(True)
         try:
-            response = await real(transport, request)
+            try:
+                response = await real(transport, request)
+            except client.TransportError as error:
+                cassette.append(asked, _failed(error))
+                raise
             try:
                 async for piece in response.stream:
                     meter.add(piece)
@@ -139,7 +148,7 @@ class _Meter:
             "arrived": []
             if "content-encoding" in headers
             else self._arrived(body, ",".join(headers.get("content-type", []))),
-            "broken": None if self.broken is None else f"{type(self.broken).__name__}: {self.broken}",
+            "broken": None if self.broken is None else _words(self.broken),
         }
         cassette.append(asked, kept)
         response.stream = _stream_of(self._client)([body], [], self.broken)
@@ -155,7 +164,20 @@ class _Meter:
         return arrived
 
 
+def _failed(error: Exception) -> dict[str, Any]:
+    """What is kept of a request that nobody answered."""
+    kept: dict[str, Any] = {"status": {"code": NONE, "message": ""}, "headers": {}, "body": {"string": b""}}
+    return {**kept, "arrived": [], "broken": _words(error)}
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
 def _response(played: dict[str, Any], cassette: Cassette, client: Any) -> Any:
+    """The client's own response to what is played. Raises the client's own exception where the connection failed."""
+    if played["status"]["code"] == NONE:
+        raise _failure(played["broken"], client) or client.ConnectError("")
     headers = [(name, told) for name, values in played["headers"].items() for told in values]
     content_type = ",".join(played["headers"].get("content-type", [])).lower()
     body = played["body"]["string"]

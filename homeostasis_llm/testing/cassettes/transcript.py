@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from .file_format import Answer, Exchange, Recording
+from .file_format import NONE, Answer, Exchange, Recording
 from .matching import ABSENT, Sent, parsed
 
 _LONGEST = 2000
@@ -36,6 +36,9 @@ def _exchange(number: int, exchange: Exchange) -> Iterator[str]:
     yield f"{number}. {exchange.sent.title}"
     yield from (f"   {line}" for line in _asked(exchange.sent))
     answer = exchange.answer
+    if answer.status == NONE:
+        yield f"   → no answer: {answer.broken}"
+        return
     seconds = f", {answer.arrived[-1]:.2f} s" if answer.arrived else ""
     events = f", {len(answer.pieces)} events" if len(answer.pieces) > 1 else ""
     yield f"   → {answer.status} {answer.reason}{events}{seconds}".rstrip()
