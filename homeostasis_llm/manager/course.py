@@ -95,7 +95,7 @@ class Course:
         """`error`, with what was passed on and all that led to it."""
         if self._passed and any(map(has_content, self._passed)):
             error.partial = merge_chunks(self._passed).to_response()
-        return self._journey.told(error)
+        return self._journey.log.told(error)
 
     def _can_continue(self) -> bool:
         # Half a call cannot be finished by somebody who has not begun it, and a form that is held to begins anew.

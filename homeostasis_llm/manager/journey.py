@@ -7,10 +7,8 @@ what came of it. So the rules are written once, for calls and streams, with and 
 from __future__ import annotations
 
 import copy
-import logging
 from collections.abc import Sequence
 
-from ..attempts import Attempt, Outcome
 from ..config import Settings
 from ..errors import (
     AuthenticationError,
@@ -24,14 +22,13 @@ from ..request import LLMRequest
 from ..response import LLMResponse
 from .failures import final_error, not_asked
 from .gate import Chosen
+from .log import AttemptLog, logger, short
 from .policy import Policy
 from .roster import Route, Stop
 from .rules import Action, Rule, rule_for
 from .steps import Ask, Leg, Parts, Pause
 from .target import Target
 from .waits import cut, may_take
-
-logger = logging.getLogger("homeostasis_llm.manager")
 
 _LOOK_AGAIN = 0.05
 """Seconds until a provider that somebody else is just probing is looked at again."""
@@ -74,8 +71,7 @@ class Journey:
         self._waits_since = 0.0
         self._why = ""
         self._needs = 0
-        self.attempts: list[Attempt] = []
-        self.errors: dict[str, LLMError] = {}
+        self.log = AttemptLog()
         parts.budget.request(now, policy.retries)
 
     def _healthy_first(self, stops: Sequence[Stop]) -> list[Stop]:
@@ -153,9 +149,8 @@ class Journey:
         return Pause(seconds)
 
     def _is_over(self) -> bool:
-        asked = sum(attempt.outcome != "skipped" for attempt in self.attempts)
         remaining = self._remaining()
-        return asked >= self.policy.retries.max_attempts or (remaining is not None and remaining <= 0)
+        return self.log.asked >= self.policy.retries.max_attempts or (remaining is not None and remaining <= 0)
 
     def _remaining(self) -> float | None:
         return None if self._until is None else self._until - self._parts.timer()
@@ -190,11 +185,11 @@ class Journey:
         try:
             routes = parts.roster.routes(leg.stop, self._settings)
         except LLMError as error:
-            self._skip(leg, error)
+            self._leave_unasked(leg, error)
             return None
         chosen = self._chosen(leg.stop)
         if chosen.refusal is not None:
-            self._skip(leg, chosen.refusal)
+            self._leave_unasked(leg, chosen.refusal)
             return None
         leg.ready_at, leg.patient, leg.slots = float("inf"), False, None
         left = [route for route in routes if (route.label, route.key) not in leg.left]
@@ -220,8 +215,9 @@ class Journey:
                 self._not_now(leg, target, rest.until, "it wants to be asked less often", patient=True)
             else:  # nothing that this request could wait for
                 leg.left.add((route.label, route.key))
-                self._log_skip(leg, target, f"it has failed before: {rest.error.error_type}")
-            self.errors.setdefault(target.provider, rest.error)
+                self.log.not_now(leg, target, f"it has failed before: {rest.error.error_type}")
+            # A copy: it is told what led to it here, and is raised.
+            self.log.errors.setdefault(target.provider, copy.copy(rest.error))
             return None
         permit = parts.board.admit(target)
         if permit is None:
@@ -234,7 +230,7 @@ class Journey:
         )
         if ticket.refusal is not None:
             parts.board.released(permit)
-            self._skip(leg, ticket.refusal)
+            self._leave_unasked(leg, ticket.refusal)
             return None
         if ticket.seconds > 0:
             parts.board.released(permit)
@@ -244,7 +240,8 @@ class Journey:
         leg.has_place = False  # it is the ticket's now
         leg.tries += 1
         leg.asked_key = (route.label, route.key)
-        why = "; ".join(filter(None, (self._why or leg.stop.why or "it comes first", note)))
+        dropped = "" if request.extra == self._request.extra else "without `extra`, which is not meant for it"
+        why = "; ".join(filter(None, (self._why or leg.stop.why or "it comes first", note, dropped)))
         wait, self._waited = self._waited, 0.0
         logger.debug("asking %s: %s", target, why)
         return Ask(leg, route, target, request, permit, ticket, why, wait, parts.timer(), self._remaining())
@@ -274,33 +271,11 @@ class Journey:
     def _not_now(self, leg: Leg, target: Target, when: float, why: str, *, patient: bool) -> None:
         leg.ready_at = min(leg.ready_at, when)
         leg.patient = leg.patient or patient
-        self._log_skip(leg, target, why)
+        self.log.not_now(leg, target, why)
 
-    def _log_skip(self, leg: Leg, target: Target, why: str) -> None:
-        if leg.note != why:  # once, however often it is looked at
-            leg.note = why
-            self.attempts.append(
-                Attempt(
-                    provider=target.provider, model=target.model or None, key=target.key, outcome="skipped", why=why
-                )
-            )
-            logger.debug("%s is not asked now: %s", target, why)
-
-    def _skip(self, leg: Leg, error: LLMError) -> None:
-        """Leave a provider that was not asked at all."""
+    def _leave_unasked(self, leg: Leg, error: LLMError) -> None:
         leg.done = True
-        self.errors.setdefault(leg.stop.provider, error)
-        self.attempts.append(
-            Attempt(
-                provider=leg.stop.provider,
-                model=leg.stop.model,
-                outcome="skipped",
-                error=str(error.error_type),
-                message=error.message,
-                why="it could not be asked",
-            )
-        )
-        logger.debug("%s is not asked: %s", leg.stop.provider, error)
+        self.log.unasked(leg.stop, error)
 
     # ------------------------------------------------------------------------------------------- what came of it
 
@@ -309,24 +284,21 @@ class Journey:
         seconds = self._ended(ask, response)
         self._parts.board.succeeded(ask.permit, latency=seconds, first_token=ask.first_token)
         self._parts.roster.worked(ask.leg.stop, ask.route.label)
-        self._note(ask, "answered", seconds)
+        self.log.note(ask, "answered", seconds)
         # Not every author's provider says who and what answers.
         response.provider = response.provider or ask.target.provider
         response.model = response.model or ask.target.model or ask.route.provider.default_model or None
-        response.attempts = list(self.attempts)
-        if len(self.attempts) > 1:
-            logger.debug("%s answered in %.2f s", ask.target, seconds)
+        response.attempts = list(self.log.attempts)
         return response
 
     def failed(self, ask: Ask, error: LLMError) -> None:
         """Take a failure in; `next` says what follows. Raises `error` where nobody else is to be asked."""
         seconds = self._ended(ask, error.partial)
-        self._note(ask, "failed", seconds, error)
-        self.errors[ask.target.provider] = error
+        self.log.note(ask, "failed", seconds, error)
         rule = rule_for(error, refusal_fails_over=self.policy.on_refusal == "fail_over")
         if rule.action is Action.FINAL:
             self._parts.board.released(ask.permit)
-            raise self.told(error)
+            raise self.log.told(error)
         self._settle(ask, rule, error)
         self._rest(ask, rule, error)
         leg = ask.leg
@@ -334,29 +306,28 @@ class Journey:
             leg.retrying, leg.ready_at = ask.target, 0.0
             self._again, self._pause = leg, wait
             self._why = f"once more after {error.error_type}"
-            logger.info("%s failed (%s); asking it again in %.2f s", ask.target, _short(error), wait)
+            logger.info("%s failed (%s); asking it again in %.2f s", ask.target, short(error), wait)
             return
         self._leave(ask, rule, error)
         self._why = f"{ask.target.provider} failed: {error.error_type}"
-        logger.info("%s failed (%s) in %.2f s; asking the next", ask.target, _short(error), seconds)
+        logger.info("%s failed (%s) in %.2f s; asking the next", ask.target, short(error), seconds)
 
     def broke(self, ask: Ask, error: LLMError) -> None:
         """Take in that a stream broke after it had begun. Somebody else may go on; this one is not asked again."""
         seconds = self._ended(ask, error.partial)
-        self._note(ask, "broke", seconds, error)
-        self.errors[ask.target.provider] = error
+        self.log.note(ask, "broke", seconds, error)
         rule = rule_for(error)
         self._settle(ask, rule, error)
         ask.leg.done = True
         self._why = f"{ask.target.provider} broke off: {error.error_type}"
-        logger.info("%s broke off (%s) after %.2f s", ask.target, _short(error), seconds)
+        logger.info("%s broke off (%s) after %.2f s", ask.target, short(error), seconds)
 
     def abandoned(self, ask: Ask) -> None:
         """The caller wants no answer any more."""
         # What was written so far may be billed, and nobody says how much.
         seconds = self._ended(ask, LLMResponse(content="", provider=ask.target.provider))
         self._parts.board.released(ask.permit)
-        self._note(ask, "abandoned", seconds)
+        self.log.note(ask, "abandoned", seconds)
 
     def close(self) -> None:
         """Give back what is held between two tries, where the caller gives up while waiting."""
@@ -386,11 +357,6 @@ class Journey:
     def continue_with(self, request: LLMRequest) -> None:
         """Ask this from now on."""
         self._request = request
-
-    def told(self, error: LLMError) -> LLMError:
-        """`error`, with all that led to it."""
-        error.attempts = list(self.attempts)
-        return error
 
     def _ended(self, ask: Ask, response: LLMResponse | None) -> float:
         self._parts.gate.leave(ask.ticket, response)
@@ -476,36 +442,16 @@ class Journey:
         except LLMError:  # the keys are gone; the next look says so
             return []
 
-    def _note(self, ask: Ask, outcome: Outcome, seconds: float, error: LLMError | None = None) -> None:
-        self.attempts.append(
-            Attempt(
-                provider=ask.target.provider,
-                model=ask.target.model or None,
-                key=ask.target.key,
-                outcome=outcome,
-                error=None if error is None else str(error.error_type),
-                message=None if error is None else error.message,
-                status=None if error is None else error.status_code,
-                seconds=seconds,
-                wait=ask.wait,
-                why=ask.why,
-            )
-        )
-
     def _failure(self) -> LLMError:
         """What the request ends with."""
         now = self._parts.clock()
         for leg in self._legs:
-            if leg.stop.provider not in self.errors and (leg.note or not leg.done):
+            if leg.stop.provider not in self.log.errors and (leg.note or not leg.done):
                 target = Target(leg.stop.provider, self._model_name(leg.stop), self._parts.roster.label(leg.stop))
                 health = self._parts.board.peek(target)
-                self.errors[leg.stop.provider] = not_asked(target, health, leg.note, leg.ready_at - now)
+                self.log.errors[leg.stop.provider] = not_asked(target, health, leg.note, leg.ready_at - now)
         self.close()
-        if not self.errors:
-            return self.told(LLMTimeoutError("the deadline of the request passed before anybody could be asked"))
+        if not self.log.errors:
+            return self.log.told(LLMTimeoutError("the deadline of the request passed before anybody could be asked"))
         again = [leg.ready_at - now for leg in self._legs if leg.ready_at > now and leg.ready_at != float("inf")]
-        return self.told(final_error(self.errors, min(again, default=None)))
-
-
-def _short(error: LLMError) -> str:
-    return f"{error.error_type}{'' if error.status_code is None else f' {error.status_code}'}"
+        return self.log.told(final_error(self.log.errors, min(again, default=None)))
