@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..health import UNTRIED, Health
 from ..target import Target
 from .base import Change
 from .shared import SharedStore, UnreachableError
-
-if TYPE_CHECKING:
-    import sqlite3
 
 _PATIENCE = 0.5
 """Seconds to wait for another process that writes."""
@@ -79,8 +76,6 @@ class _File:
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         """The connection, with nothing half done afterwards."""
-        import sqlite3
-
         try:
             connection = self._connection if self._is_ours() else None
             connection = self._open() if connection is None else connection
@@ -114,8 +109,6 @@ class _File:
         return False
 
     def _open(self) -> sqlite3.Connection:
-        import sqlite3
-
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.touch(mode=0o600)  # a provider's messages are nobody else's business
         connection = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
@@ -131,8 +124,6 @@ class _File:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    import sqlite3
-
     end = time.monotonic() + _PATIENCE
     while True:
         try:
