@@ -107,10 +107,8 @@ def has_model(provider: str, model: str, settings: Settings) -> bool:
 
 
 def owners_first(model: str | None, providers: Sequence[str], settings: Settings) -> list[str]:
-    """`providers`, those that are known to have `model` before the others; otherwise in their order."""
-    if model is None:
-        return list(providers)
-    return sorted(providers, key=lambda name: not _has(model, canonical_name(name), settings))
+    """`providers`, those that are known to have `model`, by any name, before the others; otherwise in their order."""
+    return sorted(providers, key=lambda name: resolve(model, name, settings, first=False).action == "dropped")
 
 
 def unified_route(provider: str, model: str | None, settings: Settings) -> tuple[str, str | None] | None:
@@ -129,11 +127,6 @@ def unified_route(provider: str, model: str | None, settings: Settings) -> tuple
         return "openrouter", None
     vendors = {meant_for or name} if "/" not in wanted else set()
     return "openrouter", _on_gateway("openrouter", wanted, frozenset(vendors)) or wanted
-
-
-def _has(model: str, name: str, settings: Settings) -> bool:
-    own, meant_for = _without_prefix(model, name)
-    return name == meant_for if meant_for is not None else has_model(name, own, settings)
 
 
 def _called(model: str, asked: str, provider: str) -> Resolution:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import signal
+import os
 import subprocess
 import sys
 import time
@@ -232,7 +232,7 @@ def test_a_process_that_is_killed_loses_nothing_it_had_recorded(file: Path, chil
     with subprocess.Popen(command, env=child_environment, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         child.stdout.readline()
-        child.send_signal(signal.SIGKILL)
+        child.kill()
 
     ledger = Ledger(FilePlace(file))
 
@@ -257,6 +257,7 @@ record()
 """
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_forked_child_uses_the_file_by_itself(file: Path, child_environment: dict[str, str]) -> None:
     subprocess.run([sys.executable, "-c", _FORK, str(file), str(AUGUST_31)], env=child_environment, check=True)
 
