@@ -20,6 +20,7 @@ from ..errors import (
 )
 from ..request import LLMRequest
 from ..response import LLMResponse
+from .aftermath import Aftermath
 from .failures import final_error, not_asked
 from .gate import Chosen
 from .log import AttemptLog, logger, short
@@ -58,7 +59,7 @@ class Journey:
         self.policy = policy
         self._request = request
         self._settings = settings
-        self._retry = retry
+        self._aftermath = Aftermath(parts, policy, self._remaining, retry=retry)
         now = parts.timer()
         deadline = policy.retries.deadline
         self._until = None if deadline is None else now + deadline
@@ -299,10 +300,9 @@ class Journey:
         if rule.action is Action.FINAL:
             self._parts.board.released(ask.permit)
             raise self.log.told(error)
-        self._settle(ask, rule, error)
-        self._rest(ask, rule, error)
+        self._aftermath.settle(ask, rule, error)
         leg = ask.leg
-        if (wait := self._wait_before_retry(ask, rule, error)) is not None:
+        if (wait := self._aftermath.wait_before_retry(ask, rule, error)) is not None:
             leg.retrying, leg.ready_at = ask.target, 0.0
             self._again, self._pause = leg, wait
             self._why = f"once more after {error.error_type}"
@@ -317,7 +317,7 @@ class Journey:
         seconds = self._ended(ask, error.partial)
         self.log.note(ask, "broke", seconds, error)
         rule = rule_for(error)
-        self._settle(ask, rule, error)
+        self._aftermath.settle(ask, rule, error)
         ask.leg.done = True
         self._why = f"{ask.target.provider} broke off: {error.error_type}"
         logger.info("%s broke off (%s) after %.2f s", ask.target, short(error), seconds)
@@ -362,39 +362,6 @@ class Journey:
         self._parts.gate.leave(ask.ticket, response)
         return self._parts.timer() - ask.started
 
-    def _settle(self, ask: Ask, rule: Rule, error: LLMError) -> None:
-        """Count a failure once for a request, at its first: others that are about to ask shall know at once."""
-        if rule.counts and (ask.permit.probe or ask.target not in ask.leg.counted):
-            ask.leg.counted.add(ask.target)
-            self._parts.board.failed(ask.permit, error)
-        else:
-            self._parts.board.released(ask.permit)
-
-    def _rest(self, ask: Ask, rule: Rule, error: LLMError) -> None:
-        seconds = error.retry_after if error.retry_after is not None else rule.rest
-        if seconds is not None and not rule.counts:
-            until = self._parts.clock() + seconds
-            self._parts.bench.rest(ask.target, until, error, ask.route.key)
-
-    def _wait_before_retry(self, ask: Ask, rule: Rule, error: LLMError) -> float | None:
-        """Seconds until the same provider is asked again, before any other; None where another is, or none."""
-        parts = self._parts
-        if rule.action is not Action.RETRY or not self._may_retry(ask):
-            return None
-        wait = error.retry_after
-        if wait is None:
-            wait = self.policy.retries.delay(ask.leg.tries - 1, parts.random)
-        remaining = self._remaining()
-        if wait > self.policy.retries.max_delay or (remaining is not None and wait >= remaining):
-            return None
-        return wait if parts.budget.take(parts.timer(), self.policy.retries) else None
-
-    def _may_retry(self, ask: Ask) -> bool:
-        parts = self._parts
-        if not self._retry or ask.permit.probe or ask.leg.tries > self.policy.retries.max_retries:
-            return False
-        return parts.board.usable_at(ask.target) <= parts.clock()  # others may have found out that it is down
-
     def _leave(self, ask: Ask, rule: Rule, error: LLMError) -> None:
         """Go on to the next key or the next provider; this one may be the last resort."""
         leg = ask.leg
@@ -417,17 +384,14 @@ class Journey:
                 self._again = leg
                 return
         leg.unsuited = isinstance(error, UnsuitableRequestError)
-        retryable = rule.action in {Action.RETRY, Action.FAIL_OVER} and self._may_retry(ask)
+        retryable = rule.action in {Action.RETRY, Action.FAIL_OVER} and self._aftermath.may_retry(ask)
         if not retryable:
             leg.done = True
             return
         # Where nobody else can be asked, waiting for this one is all there is.
         leg.left.discard((ask.route.label, ask.route.key))
-        wait = error.retry_after
-        leg.patient = wait is not None or isinstance(error, RateLimitError)
-        if wait is None:
-            wait = self.policy.retries.delay(leg.tries - 1, self._parts.random)
-        leg.ready_at = self._parts.clock() + wait
+        leg.patient = error.retry_after is not None or isinstance(error, RateLimitError)
+        leg.ready_at = self._parts.clock() + self._aftermath.wait(ask, error)
 
     def _window_is_unknown(self, stop: Stop) -> bool:
         try:
