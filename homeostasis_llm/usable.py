@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .catalog import all_facts, canonical_name
 from .config import Settings, load_settings, provider_options
 from .endpoints import base_url_from_environment
+from .errors import UnknownProviderError
 from .keys.lookup import Where, key_status
 from .registry import ProviderEntry, ProviderFactory
 
@@ -56,6 +57,17 @@ def set_up(settings: Path | None = None) -> Survey:
     Loads plugins. Raises `ConfigError`.
     """
     return _survey(ProviderFactory.entries(load_plugins=True), load_settings(settings), settings, keyless=True)
+
+
+def unknown_names(settings: Settings) -> list[str]:
+    """What is to be said of each provider in the settings that nobody has: mistyped, or its plugin is gone."""
+    told = []
+    for name in settings.named_providers():
+        try:
+            ProviderFactory.describe(name)
+        except UnknownProviderError as error:
+            told.append(error.message)
+    return told
 
 
 def _survey(entries: Iterable[ProviderEntry], settings: Settings, path: Path | None, *, keyless: bool) -> Survey:

@@ -94,40 +94,31 @@ def edit() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.pass_context
 def check(ctx: click.Context, *, as_json: bool) -> None:
-    """Say what is wrong with the settings file, a line each. Exit 1 if anything is."""
+    """Say what is wrong with the settings file, a line each. Exit 1 if anything is.
+
+    Names of providers that nobody has are warned of: a plugin may be missing for now.
+    """
     from ..config import ConfigError, config_path, load_settings
+    from ..usable import unknown_names
 
     place = config_path()
+    problems: tuple[str, ...] = ()
+    warnings: list[str] = []
     try:
-        settings = load_settings()
+        warnings = unknown_names(load_settings())
     except ConfigError as error:
         problems = error.problems
-    else:
-        problems = ()
-        for stranger in _strangers(settings.named_providers()):
-            note(f"{place}: {stranger}")
     if as_json:
-        click.echo(json.dumps({"path": str(place), "ok": not problems, "problems": problems}, ensure_ascii=False))
+        facts = {"path": str(place), "ok": not problems, "problems": problems, "warnings": warnings}
+        click.echo(json.dumps(facts, ensure_ascii=False))
     elif problems:
         for problem in problems:
             click.echo(one_line(problem))
     else:
         click.echo(f"{place}: ok" if place.exists() else f"{place}: there is no such file, and the defaults hold")
+        for warning in warnings:
+            note(f"{place}: {warning}")
     ctx.exit(1 if problems else 0)
-
-
-def _strangers(names: tuple[str, ...]) -> list[str]:
-    """What is to be said of names that no provider has: a plugin may be gone, or a name be mistyped."""
-    from ..errors import UnknownProviderError
-    from ..registry import ProviderFactory
-
-    told = []
-    for name in names:
-        try:
-            ProviderFactory.describe(name)
-        except UnknownProviderError as error:
-            told.append(error.message)
-    return told
 
 
 def _as_toml(value: object) -> str:

@@ -10,7 +10,7 @@ from importlib.metadata import distributions
 from ..config import ConfigError, config_path, load_settings
 from ..errors import LLMError, UnknownProviderError
 from ..registry import ProviderFactory
-from ..usable import with_keys
+from ..usable import unknown_names, with_keys
 from .finding import Finding, State
 from .startup_files import STOLEN
 
@@ -61,11 +61,8 @@ def config() -> Iterator[Finding]:
             yield Finding("config", State.FAIL, problem, "Correct it: `homeostasis llm config edit`.")
         return
     yield Finding("config", State.OK, str(place) if place.exists() else f"the defaults; {place} does not exist")
-    for name in settings.named_providers():
-        try:
-            ProviderFactory.describe(name)
-        except UnknownProviderError as error:
-            yield Finding("config", State.WARN, f"{place}: {error.message}", "Correct the name, or install its plugin.")
+    for unknown in unknown_names(settings):
+        yield Finding("config", State.WARN, f"{place}: {unknown}", "Correct the name, or install its plugin.")
     survey = with_keys()
     if survey.providers:
         yield Finding(

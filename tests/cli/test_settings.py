@@ -338,6 +338,7 @@ def test_a_good_file_is_said_to_be_and_a_missing_one_too(run: Run, settings: Pat
         "path": str(settings),
         "ok": True,
         "problems": [],
+        "warnings": [],
     }
 
 
@@ -350,16 +351,26 @@ def test_all_that_is_wrong_is_said_a_line_each(run: Run, settings: Path) -> None
     first, second = checked.stdout.splitlines()
     assert first == f"{settings}, line 1: active_providr: is unknown; did you mean active_provider?"
     assert second.startswith(f"{settings}, line 4: providers.openai.timeout: must be a number of seconds")
-    assert json.loads(as_json.stdout) == {"path": str(settings), "ok": False, "problems": [first, second]}
+    assert json.loads(as_json.stdout) == {
+        "path": str(settings),
+        "ok": False,
+        "problems": [first, second],
+        "warnings": [],
+    }
 
 
 def test_a_name_that_nobody_has_is_told_but_no_failure(run: Run, settings: Path) -> None:
     settings.write_text('fallback_order = ["opnai"]\n')
 
-    checked = run("llm", "config", "check")
+    checked, as_json = run("llm", "config", "check"), run("llm", "config", "check", "--json")
 
+    told = "no provider is called 'opnai'; did you mean 'openai'?"
     assert (checked.exit_code, checked.stdout) == (0, f"{settings}: ok\n")
-    assert checked.stderr.startswith(f"{settings}: no provider is called 'opnai'; did you mean 'openai'?")
+    assert checked.stderr.startswith(f"{settings}: {told}")
+    assert (as_json.exit_code, as_json.stderr) == (0, "")
+    facts = json.loads(as_json.stdout)
+    assert (facts["ok"], facts["problems"]) == (True, [])
+    assert facts["warnings"][0].startswith(told)
 
 
 # -------------------------------------------------------------------------------------------------------- config edit

@@ -110,7 +110,7 @@ DENIED = """
 import json, os, pathlib, sys
 from homeostasis_llm.config import ConfigError, config_path, load_settings, set_enable_fallback
 from homeostasis_llm.config.rewriting import rewrite_settings
-import filelock, platformdirs, tomlkit  # while they can be read
+import encodings.utf_8_sig, filelock, platformdirs, tomlkit  # while they can be read
 
 path = pathlib.Path(sys.argv[1])
 os.setgroups([])
@@ -148,8 +148,10 @@ def test_who_may_not_read_the_file_or_has_no_home_is_told(write: Write, start: S
     assert report["changed"] == f"{path}: cannot be changed: Permission denied; it is as it was"
     # An account without a home has no settings file, and needs none.
     assert report["homeless"] is True
-    assert report["no home"] == report["no home to edit in"] == (
-        "~/.config/homeostasis-llm/config.toml: there is no home directory; name a file in HOMEOSTASIS_CONFIG"
+    assert (
+        report["no home"]
+        == report["no home to edit in"]
+        == ("~/.config/homeostasis-llm/config.toml: there is no home directory; name a file in HOMEOSTASIS_CONFIG")
     )
 
 
