@@ -16,7 +16,8 @@ from ..messages import Reasoning, ToolCall
 from ..response import FinishReason, LLMChunk, LLMResponse, ToolCallFragment, finish_reason_of, parse_tool_call
 from ..usage import Usage
 from .exchange import Exchange
-from .wire import raw_finish_reason, raw_id, raw_model, raw_reasoning, raw_usage
+from .frames import MEDIA_TYPE, framed_events
+from .wire import header_usage, raw_finish_reason, raw_id, raw_model, raw_reasoning, raw_usage
 
 # Where the providers' wire formats count tokens; see usage.py for the dialects.
 _COUNTS = re.compile(
@@ -28,6 +29,9 @@ _ENDS = re.compile(
     rb"\[DONE\]|message_stop|message-end|stream-end|messageStop|response\.(?:completed|incomplete)"
     rb'|"(?:finish_?[rR]eason|stop_?[rR]eason|done_reason)"\s*:\s*["\d]|"(?:done|is_finished)"\s*:\s*true'
 )
+
+# Where Bedrock's streams tell no reason, as where a guardrail stopped them, one of these ends them.
+_LAST_AT_BEDROCK = {"amazon-bedrock-invocationMetrics", "amazon-bedrock-guardrailAction"}
 
 _SERVER_CALL_IDS = ("srvtoolu_",)
 """How Anthropic numbers the calls that its own servers ran. Source: its documentation of server tools."""
@@ -48,7 +52,7 @@ def read_response(answer: Any, exchange: Exchange, provider: str) -> LLMResponse
         content=getattr(message, "content", None) or "",
         provider=provider,
         model=raw_model(raw) or getattr(answer, "model", None),
-        usage=_usage([raw], getattr(answer, "usage", None), exchange),
+        usage=_usage([{"usage": header_usage(exchange.headers)}, raw], getattr(answer, "usage", None), exchange),
         metadata={"finish_reason": word, "response_id": _id([raw], answer, exchange), **_extras(message)},
         tool_calls=ours,
         server_tool_calls=[call for call in calls if call.id.startswith(_SERVER_CALL_IDS)],
@@ -96,12 +100,17 @@ def last_chunk(ending: Any, usage: Any, exchange: Exchange, provider: str) -> LL
 def stream_was_cut(exchange: Exchange) -> bool:
     """Whether a stream's body ended without the word its wire format ends with."""
     watched = exchange.status is not None and bool(exchange.size)
+    if watched and _is_binary(exchange):
+        return not any(raw_finish_reason(event) or _LAST_AT_BEDROCK & event.keys() for event in tail_events(exchange))
     text = exchange.headers.get("content-type", "").startswith(("text/event-stream", "application/x-ndjson"))
     return watched and text and _ENDS.search(exchange.tail) is None
 
 
 def tail_events(exchange: Exchange) -> Iterator[Mapping[str, Any]]:
     """The JSON objects of the stream's last events, in order; lines that hold none are passed over."""
+    if _is_binary(exchange):
+        yield from framed_events(bytes(exchange.tail))
+        return
     for line in bytes(exchange.tail).splitlines():
         data = line.removeprefix(b"data:").strip()
         if data.startswith(b"{"):
@@ -111,6 +120,10 @@ def tail_events(exchange: Exchange) -> Iterator[Mapping[str, Any]]:
                 continue
             if isinstance(event, dict):
                 yield event
+
+
+def _is_binary(exchange: Exchange) -> bool:
+    return str(exchange.headers.get("content-type", "")).startswith(MEDIA_TYPE)
 
 
 def _raw_answer(exchange: Exchange) -> Mapping[str, Any]:
@@ -150,7 +163,9 @@ def _usage(events: Sequence[Mapping[str, Any]], litellms: Any, exchange: Exchang
         counts = Usage.of(raw_usage(event) or {})
         if any(counts[name] is not None for name in ("input_tokens", "output_tokens", "total_tokens")):
             told = counts if told is None else told.updated(counts)
-    if told is not None or litellms is None or (exchange.size and _COUNTS.search(exchange.tail) is None):
+    responses = any(event.get("object") == "response" for event in events)  # has a place for its count, if it has one
+    uncounted = exchange.size and (responses or _COUNTS.search(exchange.tail) is None)
+    if told is not None or litellms is None or uncounted:
         return told
     return Usage.of({name: count for name, count in _plain(litellms).items() if count is not None})
 

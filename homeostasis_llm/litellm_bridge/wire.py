@@ -10,6 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 _OLLAMA_COUNTS = ("prompt_eval_count", "eval_count")
+_TITAN_COUNTS = {"inputTextTokenCount": "inputTokens", "totalOutputTextTokenCount": "outputTokens"}
+_HEADER_COUNTS = {
+    "x-amzn-bedrock-input-token-count": "inputTokens",
+    "x-amzn-bedrock-output-token-count": "outputTokens",
+}
 
 
 def raw_finish_reason(raw: Mapping[str, Any]) -> str | int | None:
@@ -26,6 +31,12 @@ def raw_finish_reason(raw: Mapping[str, Any]) -> str | int | None:
         raw.get("stopReason"),
         raw.get("done_reason"),
         raw.get("finish_reason"),
+        # Amazon's, AI21's and Cohere's older models at Bedrock.
+        _first(raw.get("messageStop")).get("stopReason"),
+        raw.get("completionReason"),
+        _first(raw.get("results")).get("completionReason"),
+        _first(_first(raw.get("completions")).get("finishReason")).get("reason"),
+        _first(raw.get("generations")).get("finish_reason"),
         _first(response.get("incomplete_details")).get("reason"),
         response.get("status"),
     )
@@ -68,18 +79,23 @@ def raw_usage(raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
     places = (
         raw.get("usage"),
         raw.get("usageMetadata"),
+        _first(raw.get("metadata")).get("usage"),  # Amazon Nova, invoked at Bedrock
         _first(raw.get("x_groq")).get("usage"),
         _first(raw.get("message")).get("usage"),  # Anthropic: message_start
         _first(raw.get("delta")).get("usage"),  # Cohere v2: message-end
         response.get("usage"),  # OpenAI responses: response.completed
         raw.get("meta"),  # Cohere v1
         response.get("meta"),  # Cohere v1: stream-end
-        raw if any(name in raw for name in _OLLAMA_COUNTS) else None,
+        {name: raw[name] for name in _OLLAMA_COUNTS if name in raw},
+        {ours: raw[name] for name, ours in _TITAN_COUNTS.items() if name in raw},
     )
-    found = next((place for place in places if isinstance(place, dict) and place), None)
-    if found is raw:
-        return {name: raw[name] for name in _OLLAMA_COUNTS if name in raw}
-    return found
+    return next((place for place in places if isinstance(place, dict) and place), None)
+
+
+def header_usage(headers: Mapping[str, str]) -> Mapping[str, Any]:
+    """The count of tokens that Bedrock's InvokeModel tells beside an answer, whatever the model."""
+    counts = {ours: headers[name] for name, ours in _HEADER_COUNTS.items() if headers.get(name, "").isdecimal()}
+    return {name: int(count) for name, count in counts.items()}
 
 
 def _response(raw: Mapping[str, Any]) -> Mapping[str, Any]:

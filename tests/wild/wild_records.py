@@ -78,6 +78,8 @@ NO_ROUTE = "litellm asks this provider over another API"
 def route_of(record: Record) -> Route | str:
     """How to ask for `record`, or why it cannot be."""
     provider, api = record["provider"], record["api"]
+    if record["status"] >= 400 and api == "invoke":
+        api = "converse"  # it takes any model's name; failures are told alike
     if (route := ROUTES.get((provider, api))) is not None:
         return route
     # What is said of a failure does not depend on what was asked for.
