@@ -3,8 +3,8 @@
 
     python benchmarks/flapping.py [REQUESTS [CONCURRENT]]
 
-The first server answers 503 while it is down, the second resets connections, the third refuses them. Peers that fail over
-are asked the same by the same servers; none of them knows that a server is down, so each pays for it with every request.
+The first server answers 503 while it is down, the second resets connections, the third refuses them. Peers that fail
+over are asked the same; none of them knows that a server is down, so each pays for it with every request.
 """
 
 from __future__ import annotations
@@ -107,9 +107,8 @@ async def ours(requests: int, concurrent: int) -> None:
         report("LLMManager", outcomes, elapsed)
         for number, server in enumerate(servers):
             hits = len(while_down(server, number))
-            print(
-                f"{'':24} {PROVIDERS[number]}: {server.count} requests, {hits} while it was down ({hits / max(1.0, elapsed / 3):.1f}/s of its down time)"
-            )
+            rate = hits / max(1.0, elapsed / 3)
+            print(f"{'':24} {PROVIDERS[number]}: {server.count} requests, {hits} while it was down, {rate:.1f}/s then")
         for provider in providers:
             provider.close()
         await asyncio.sleep(0.5)

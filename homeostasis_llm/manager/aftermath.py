@@ -1,4 +1,4 @@
-"""Draw the consequences of a failure: whose health it counts against, who rests, and whether it is worth another try."""
+"""Draw the consequences of a failure: whose health it counts against, who rests, whether to try once more."""
 
 from __future__ import annotations
 

@@ -8,9 +8,8 @@
 Time alone closes nothing: it only lets a probe go. A probe that is never settled loses its place after a while.
 """
 
-# No library: pybreaker, purgatory and circuitbreaker wrap the call, count without a window, read the clock themselves
-# and know neither Retry-After nor a call that says nothing (cancelled, a bad request); the latter two let any number
-# of calls through while half open.
+# No library: pybreaker holds a lock during the call it wraps, purgatory lets any number of calls through while half
+# open; both read the clock themselves, and know neither Retry-After nor a call that says nothing (a bad request).
 
 from __future__ import annotations
 
