@@ -6,7 +6,10 @@ _PROBE = 12
 """Characters that must be repeated to be taken for a repetition: shorter ones are chance."""
 
 _LONGEST = 4_000
-"""Characters of the beginning, from its end, in which a repetition is looked for."""
+"""Characters of the beginning, from its end, in which a repetition is looked for; the whole of it is also recognized."""
+
+_SHORTEST = 4
+"""Characters of a beginning of which nothing is taken for a repetition: after "1" the rest may well begin with a 1."""
 
 INSTRUCTION = (
     "Your answer above was cut off while it was being sent. Go on exactly where it ends, in the middle of a word if it "
@@ -22,10 +25,11 @@ class Seam:
     """
 
     def __init__(self, beginning: str) -> None:
+        self._whole = beginning.lstrip()
         self._beginning = beginning[-_LONGEST:]
         self._probe = min(_PROBE, len(self._beginning))
         self._held = ""
-        self._decided = not self._beginning
+        self._decided = len(self._whole) < _SHORTEST
 
     def add(self, text: str) -> str:
         """What of the rest can be passed on, now that `text` has come."""
@@ -54,7 +58,9 @@ class Seam:
         blank = len(rest) - len(bare)
         if len(bare) < self._probe:
             return 0, bare == "" or bare in self._beginning
-        longest, undecided = 0, False
+        if bare.startswith(self._whole):
+            return blank + len(self._whole), False
+        longest, undecided = 0, self._whole.startswith(bare)
         place = self._beginning.find(bare[: self._probe])
         while place >= 0:
             tail = self._beginning[place:]
