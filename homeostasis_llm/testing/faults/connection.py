@@ -81,6 +81,8 @@ class Connection(asyncio.Protocol):
     async def send(self, data: bytes) -> None:
         """Send, and wait until the system has taken all of it."""
         self._transport.write(data)
+        if self._transport.is_closing():
+            await asyncio.Event().wait()  # the client is gone: `connection_lost` ends this
         await self._may_write.wait()
 
     def answered(self) -> None:

@@ -36,12 +36,9 @@ class Gzip:
         return self._packer.compress(data) + self._packer.flush()
 
 
-def deliver_at_once(reply: Reply, connection: Connection) -> bool:
-    """Send a whole, plain answer; False if it is none."""
-    if not isinstance(reply.body, bytes):
-        return False
-    connection.write(_head(reply, connection, reply.length) + reply.body)
-    return True
+def in_one_piece(reply: Reply, connection: Connection) -> bytes | None:
+    """All of an answer that is not streamed; None for one that is."""
+    return _head(reply, connection, reply.length) + reply.body if isinstance(reply.body, bytes) else None
 
 
 async def deliver(reply: Reply, step: Step, connection: Connection, wire: Wire, about: About) -> None:
@@ -145,10 +142,8 @@ async def _send_chunk(data: bytes, missing: int, step: Step, connection: Connect
 
 async def _send_piece(piece: bytes, step: Step, connection: Connection) -> None:
     await connection.send(piece)
-    if step.rate:
-        await asyncio.sleep(len(piece) / step.rate)
-    elif step.split:
-        await asyncio.sleep(0)  # the next piece is written by itself
+    # Also where nothing is to be waited for: other connections have their turn, and pieces are written one by one.
+    await asyncio.sleep(len(piece) / step.rate if step.rate else 0)
 
 
 async def _end(broken: Break, connection: Connection) -> None:

@@ -11,12 +11,12 @@ from typing import Any, TypeAlias
 from . import steps
 from .about import About, about
 from .connection import Connection
-from .delivery import deliver, deliver_at_once
+from .delivery import deliver, in_one_piece
 from .forward import Upstream
 from .http import Head
 from .listening import Port
 from .recorded import Request
-from .reply import reply_to, wire_of, with_headers
+from .reply import Reply, reply_to, wire_of, with_headers
 from .schedule import Flapping
 from .steps import Step
 
@@ -71,9 +71,10 @@ class Engine:
 
     def lost(self, connection: Connection) -> None:
         if connection in self.open:
-            request = self.open.pop(connection)
+            request = self.open[connection]
             if request is not None:
-                self._finished(request, abandoned=not connection.ended_here)
+                self._finished(connection, request, abandoned=not connection.ended_here)
+            del self.open[connection]
             self._settle_soon()
 
     def asked(self, connection: Connection, head: Head, body: bytes) -> Coroutine[Any, Any, None] | None:
@@ -93,12 +94,14 @@ class Engine:
         facts = about(request, len(self.requests), self._clock())
         if isinstance(step.said, steps.Upstream) and self._upstream is not None:
             return self._forward(connection, request, step, facts, self._upstream)
-        if step.is_plain:
-            reply = reply_to(request, step, facts, self._models)
-            if deliver_at_once(reply, connection):
-                self._answered(connection, request)
-                return None
-        return self._answer(connection, request, step, facts)
+        reply = reply_to(request, step, facts, self._models)
+        whole = in_one_piece(reply, connection) if step.is_plain else None
+        if whole is None:
+            return self._answer(connection, request, step, facts, reply)
+        self._finished(connection, request)  # first, so that whoever has the answer finds it so
+        connection.write(whole)
+        connection.answered()
+        return None
 
     def _step(self, request: Request) -> Step:
         if self.flapping is not None and isinstance(self.flapping.by, Step) and self.flapping.is_down():
@@ -110,10 +113,9 @@ class Engine:
         self.check(step)
         return step
 
-    async def _answer(self, connection: Connection, request: Request, step: Step, facts: About) -> None:
-        reply = reply_to(request, step, facts, self._models)
+    async def _answer(self, connection: Connection, request: Request, step: Step, facts: About, reply: Reply) -> None:
         await deliver(reply, step, connection, wire_of(request), facts)
-        self._answered(connection, request)
+        self._done(connection, request)
 
     async def _forward(
         self, connection: Connection, request: Request, step: Step, facts: About, upstream: Upstream
@@ -123,16 +125,16 @@ class Engine:
                 await deliver(with_headers(reply, step), step, connection, wire_of(request), facts)
         except (OSError, EOFError):  # the other server broke off, so this one does
             connection.reset()
-        self._answered(connection, request)
+        self._done(connection, request)
 
-    def _answered(self, connection: Connection, request: Request) -> None:
+    def _done(self, connection: Connection, request: Request) -> None:
         if connection in self.open:
-            self.open[connection] = None
-            self._finished(request, abandoned=False)
+            self._finished(connection, request)
         if not connection.ended_here:
             connection.answered()
 
-    def _finished(self, request: Request, *, abandoned: bool) -> None:
+    def _finished(self, connection: Connection, request: Request, *, abandoned: bool = False) -> None:
+        self.open[connection] = None
         request.abandoned = abandoned
         request.finished = True
         self.concurrency -= 1
