@@ -74,7 +74,8 @@ def _survey(entries: Iterable[ProviderEntry], settings: Settings, path: Path | N
     by_name = {entry.name: entry for entry in entries}
     statuses = key_status(by_name, where=Where(settings=path))
     usable = []
-    for name in sorted(by_name, key=_rank):
+    ranks = {name: rank for rank, name in enumerate(all_facts())}
+    for name in sorted(by_name, key=lambda name: (ranks.get(canonical_name(name), len(ranks)), name)):
         entry, found = by_name[name], statuses[name].found
         why = "" if found is None else f"its key was found: {found.source}"
         if found is None and keyless:
@@ -85,12 +86,6 @@ def _survey(entries: Iterable[ProviderEntry], settings: Settings, path: Path | N
             usable.append(Usable(name=name, found=found, why=why, lacks=lacks, chosen=chosen))
     troubles = [status.problem for status in statuses.values() if status.found is None and status.problem]
     return Survey(tuple(usable), tuple(dict.fromkeys(troubles)))
-
-
-def _rank(name: str) -> tuple[int, str]:
-    rows = list(all_facts())
-    known = canonical_name(name)
-    return (rows.index(known) if known in rows else len(rows), name)
 
 
 def _without_key(entry: ProviderEntry, settings: Settings) -> str:

@@ -57,7 +57,7 @@ def obstacle_of(error: BaseException, *, at_proxy: bool = False) -> tuple[Obstac
     `at_proxy` says that the request had not come farther than a proxy. httpx' errors are told by the names of their
     classes, so that it need not be imported.
     """
-    links = list(_chain(error))
+    links = list(chain(error))
     for link in links:
         if isinstance(link, SettingsError):
             return link.obstacle, link.detail
@@ -103,8 +103,8 @@ def _by_system(links: list[BaseException]) -> tuple[Obstacle, str] | None:  # no
     return None
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """`error` and all that led to it, the nearest first; of several tries at once, each."""
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """`error` and all that led to it, as far as that is known, the nearest first; of several tries at once, each."""
     seen: set[int] = set()
     links: list[BaseException | None] = [error]
     while links:
@@ -113,7 +113,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             seen.add(id(link))
             yield link
             several = link.exceptions if isinstance(link, BaseExceptionGroup) else ()
-            links += [link.__cause__, link.__context__, *several]
+            # litellm keeps what it stands for there.
+            links += [getattr(link, "original_exception", None), link.__cause__, link.__context__, *several]
 
 
 def _in_one_line(said: str) -> str:

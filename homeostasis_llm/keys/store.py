@@ -127,14 +127,14 @@ def _failed(provider: str, what: str, failure: KeyringFailedError) -> KeyStorage
 def _ways_out(provider: str, failure: KeyringFailedError) -> tuple[str, ...]:
     name = canonical_name(provider)
     return (
-        *_ways_to_a_keyring(failure),
+        *ways_to_a_keyring(failure),
         f"set the environment variable {env_names(provider)[-1]}",
         f"name a file that holds it, and that only you can read, in {file_variable(provider)}",
         f"have a password manager print it: api_key_command in [providers.{name}] of the settings",
     )
 
 
-def _ways_to_a_keyring(failure: KeyringFailedError) -> tuple[str, ...]:
+def ways_to_a_keyring(failure: KeyringFailedError) -> tuple[str, ...]:
     """What makes a keyring work, here."""
     if failure.backend == ENCRYPTED_FILE:  # the reason says what it lacks
         return ()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from .ring import KeyringFailedError, remove, store
-from .store import _ways_to_a_keyring
+from .store import ways_to_a_keyring
 
 _USER = "doctor#throw-away"
 """No provider is called so."""
@@ -33,7 +33,7 @@ def try_keyring() -> Trial:
     try:
         place = store(_USER, SecretStr(secrets.token_urlsafe(24)))
     except KeyringFailedError as failure:
-        return Trial(None, failure.reason, failure.backend, _ways_to_a_keyring(failure))
+        return Trial(None, failure.reason, failure.backend, ways_to_a_keyring(failure))
     try:
         remove(_USER)
     except KeyringFailedError as failure:
