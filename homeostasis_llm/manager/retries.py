@@ -79,7 +79,7 @@ class RetryBudget:
         with self._lock:
             self._forget(now - config.budget_window)
             allowed = max(config.min_retries, config.retry_budget * len(self._requests))
-            if len(self._retries) >= allowed:
+            if len(self._retries) + 1 > allowed:
                 return False
             self._retries.append(now)
             return True

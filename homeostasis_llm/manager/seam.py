@@ -6,7 +6,7 @@ _PROBE = 12
 """Characters that must be repeated to be taken for a repetition: shorter ones are chance."""
 
 _LONGEST = 4_000
-"""Characters of the beginning, from its end, in which a repetition is looked for; the whole of it is also recognized."""
+"""Characters of the beginning, from its end, in which a repetition is looked for; the whole is recognized too."""
 
 _SHORTEST = 4
 """Characters of a beginning of which nothing is taken for a repetition: after "1" the rest may well begin with a 1."""
