@@ -10,7 +10,6 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -27,6 +26,7 @@ from ..errors import (
     LLMTimeoutError,
     UnsuitableRequestError,
 )
+from ..keys.obstacles import chain
 from ..redaction import redact
 from .exchange import Exchange
 from .incoming import tail_events
@@ -51,7 +51,7 @@ def stream_error(exchange: Exchange, provider: str, model: str | None) -> LLMErr
 
 def _from_wire(error: Exception, exchange: Exchange, provider: str, model: str | None) -> LLMError | None:
     facts: dict[str, Any] = {"provider": provider, "model": model, "status_code": exchange.status}
-    transport = exchange.failure or next((link for link in _chain(error) if _is_transport(link)), None)
+    transport = exchange.failure or next((link for link in chain(error) if _is_transport(link)), None)
     if transport is not None and not exchange.failed:
         return _transport_error(transport, exchange, facts)
     if exchange.failed:
@@ -71,7 +71,7 @@ def _from_litellm(error: Exception, provider: str, model: str | None) -> LLMErro
     """Where our client saw nothing: litellm used one of its own, or refused before sending."""
     litellm = load_litellm()
     answered = next(
-        (link for link in _chain(error) if isinstance(getattr(link, "headers", None), (dict, httpx.Headers))), None
+        (link for link in chain(error) if isinstance(getattr(link, "headers", None), (dict, httpx.Headers))), None
     )
     if answered is not None and isinstance(status := getattr(answered, "status_code", None), int):
         headers = {str(name): str(found) for name, found in dict(getattr(answered, "headers", {})).items()}
@@ -146,7 +146,7 @@ def _transport_error(  # noqa: PLR0911  # a table of cases
 
 def _why(error: BaseException) -> str:
     """Why no connection came about, in the system's words, whatever library was asked."""
-    for link in _chain(error):
+    for link in chain(error):
         if isinstance(link, socket.gaierror):
             return "the name of the host does not resolve"
         if isinstance(link, ssl.SSLError):
@@ -156,21 +156,9 @@ def _why(error: BaseException) -> str:
     return _first_line(error)
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """`error` and all that led to it, the nearest first."""
-    seen: set[int] = set()
-    links: list[BaseException | None] = [error]
-    while links:
-        link = links.pop(0)
-        if link is not None and id(link) not in seen:
-            seen.add(id(link))
-            yield link
-            links += [getattr(link, "original_exception", None), link.__cause__, link.__context__]
-
-
 def _first_line(error: BaseException) -> str:
     """What the innermost exception says, without litellm's labels in front and its traceback below."""
-    *_, innermost = _chain(error)
+    *_, innermost = chain(error)
     lines = str(innermost).strip().splitlines() or [type(innermost).__name__]
     said = lines[0].partition(" To drop these")[0]  # advice on settings of litellm's that are not ours to offer
     said = redact(said)  # before it is cut, so that no half of a key survives
