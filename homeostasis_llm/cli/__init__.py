@@ -32,6 +32,7 @@ from .settings import (
     set_openrouter_unified,
     set_provider_policies,
 )
+from .status import reset_health, status
 from .terminal import Program
 
 
@@ -66,12 +67,14 @@ for command in (
     provider_status,
     providers,
     remove_key,
+    reset_health,
     set_active_provider,
     set_fallback_enabled,
     set_fallback_order,
     set_key,
     set_openrouter_unified,
     set_provider_policies,
+    status,
     test_providers,
     validate_key,
 ):

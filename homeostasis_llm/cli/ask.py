@@ -223,5 +223,6 @@ def _what_came_of(attempt: Attempt | None) -> str:
         return f"was not asked, for {attempt.message or attempt.why}"
     if attempt.outcome == "abandoned":
         return "was slower"
-    told = f"{attempt.error}{f' {attempt.status}' if attempt.status else ''}"
-    return f"{'broke off' if attempt.outcome == 'broke' else 'failed'} ({told})"
+    if attempt.outcome == "broke":
+        return f"broke off ({attempt.error})"
+    return f"failed ({attempt.error}{f' {attempt.status}' if attempt.status else ''})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..catalog import canonical_name, split_model, without_provider
 from ..errors import APIKeyMissingError, InvalidRequestError, UnknownProviderError
 
 if TYPE_CHECKING:
@@ -49,19 +50,12 @@ def _named(provider: str | None, model: str | None) -> tuple[str | None, str | N
         if given is not None and not given.strip():
             raise InvalidRequestError(f"{option}: is empty")
     if provider is not None:
-        # Other colons belong to the model: llama3:8b.
-        return provider, None if model is None else model.removeprefix(f"{provider}:")
-    if model is None or ":" not in model:
-        return None, model
-    named, _, own = model.partition(":")
-    if not named.strip() or not own.strip():
-        raise InvalidRequestError(f"--model: {model!r} names no provider or no model; it is to be PROVIDER:MODEL")
-    return named, own
+        return provider, without_provider(model, provider)
+    return split_model(model, "--model")
 
 
 def _first(provider: str, model: str | None, *, fallback: bool, note: str | None = None) -> Choice:
     """That provider before anybody; the model is its own, and means nothing to others."""
-    from ..catalog import canonical_name
     from ..manager import LLMManager
     from ..registry import ProviderFactory
 

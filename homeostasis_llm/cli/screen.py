@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -22,6 +23,7 @@ Row = tuple[str, ...]
 
 _COLORS = {
     "ok": "green",
+    "closed": "green",
     "verified": "green",
     "warn": "yellow",
     "no_permission": "yellow",
@@ -30,7 +32,10 @@ _COLORS = {
     "unreachable": "yellow",
     "provider_down": "yellow",
     "could_not_tell": "yellow",
+    "half_open": "yellow",
+    "resting": "yellow",
     "fail": "red",
+    "open": "red",
     "rejected": "red",
     "wrong_provider": "red",
     "expired": "red",
@@ -81,6 +86,19 @@ class Progress:
         if done < len(rows):
             drawn.caption = f"{done} of {len(rows)} have answered"
         return drawn
+
+
+def watch_table(header: Row, rows: Callable[[], Sequence[Row]], *, every: float) -> None:
+    """Draw a table on a terminal, and again each `every` seconds, until Ctrl-C."""
+    from rich.live import Live
+
+    def drawn() -> Table:
+        return _drawn(header, [tuple(map(one_line, row)) for row in rows()])
+
+    with Live(drawn(), console=_console(sys.stdout), auto_refresh=False) as live:
+        while True:
+            time.sleep(every)
+            live.update(drawn(), refresh=True)
 
 
 @contextlib.contextmanager
