@@ -63,9 +63,9 @@ class Slots:
         return len(self._line)
 
     def try_acquire(self) -> bool:
-        """Take a place if one is free and nobody waits for it."""
+        """Take a place if one is free; where somebody waits, none is."""
         with self._lock:
-            if self._line or self._taken >= self._limit:
+            if self._taken >= self._limit:
                 return False
             self._taken += 1
             return True
@@ -111,7 +111,7 @@ class Slots:
     def _queue(self, wake: Callable[[], object]) -> _Waiting | None:
         """Take a place at once (None), or one in the line."""
         with self._lock:
-            if not self._line and self._taken < self._limit:
+            if self._taken < self._limit:
                 self._taken += 1
                 return None
             waiting = _Waiting(wake)

@@ -24,7 +24,7 @@ class Database:
         self._opened: tuple[int, int, int] = (0, 0, 0)
         """By which process, and which file: device and number."""
         self._of_the_parent: list[sqlite3.Connection] = []
-        self._seen: object = None
+        self._openings = 0
 
     @contextmanager
     def connected(self, *, writing: bool = False) -> Iterator[sqlite3.Connection]:
@@ -51,17 +51,16 @@ class Database:
         except OSError as error:
             raise UnreachableError(error.strerror or str(error)) from error
 
-    def others_wrote(self, connection: sqlite3.Connection) -> bool:
-        """Whether others have written since this was asked last, or the file is another."""
+    def version(self, connection: sqlite3.Connection) -> tuple[int, int]:
+        """What is another one as soon as others have written, or the file was opened anew."""
         (version,) = connection.execute("PRAGMA data_version").fetchone()
-        before, self._seen = self._seen, (id(connection), version)
-        return before != self._seen
+        return self._openings, version
 
     def close(self) -> None:
         """Close it; it is opened again when needed."""
         if self._connection is not None and self._opened[0] == os.getpid():
             self._connection.close()
-        self._connection = self._seen = None
+        self._connection = None
 
     def _is_ours(self) -> bool:
         """Whether the connection was opened by this process, to the file that is there now."""
@@ -81,7 +80,7 @@ class Database:
         return False
 
     def _open(self) -> sqlite3.Connection:
-        self._connection = self._seen = None
+        self._connection = None
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.touch(mode=0o600)  # nobody else's business
         connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
@@ -94,5 +93,6 @@ class Database:
             connection.close()
             raise
         self._connection = connection
+        self._openings += 1
         self._opened = (os.getpid(), there.st_dev, there.st_ino)
         return connection

@@ -86,19 +86,19 @@ class Ledger:
                 self._place.close()
 
     def _look(self, month: str) -> None:
-        """See what others wrote, if the last look was long enough ago."""
+        """See what others wrote."""
         place, reach = self._place, self._reach
-        if self._month == month and self._clock() < self._look_at:
-            return
-        anew, self._month = self._month != month, month
         self._look_at = self._clock() + _AT_MOST_EVERY
-        if place is None or reach is None or not self._write(place):
+        if place is None or reach is None:
+            self._month = month
+            return
+        if not self._write(place):
             return
         try:
-            found = reach.use(lambda: place.read(month, anew=anew))
+            found = reach.use(lambda: place.read(month, anew=self._month != month))
         except UnreachableError:
-            self._month = ""  # what was missed is read when it can be
             return
+        self._month = month
         if found is not None:
             totals: _Totals = {}
             for entry, amount in found.items():

@@ -42,6 +42,7 @@ class FilePlace:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.name = os.fspath(path)
         self._file = Database(Path(path), _SCHEMA)
+        self._seen: tuple[int, int] | None = None
 
     def check(self) -> None:
         """Whether it can be written."""
@@ -62,13 +63,15 @@ class FilePlace:
     def read(self, month: str, *, anew: bool) -> dict[Entry, Spent] | None:
         """What is there of `month`."""
         with self._file.connected() as connection:
-            if not self._file.others_wrote(connection) and not anew:
+            version = self._file.version(connection)
+            if version == self._seen and not anew:
                 return None
             rows = connection.execute(
                 f"SELECT day, provider, model, dollars, {', '.join(_COUNTS)} FROM spending"  # noqa: S608  # our own names
                 " WHERE day BETWEEN ? AND ?",
                 (f"{month}-01", f"{month}-31"),
             ).fetchall()
+        self._seen = version
         return {Entry(*row[:3]): Spent(*row[3:]) for row in rows}
 
     def close(self) -> None:

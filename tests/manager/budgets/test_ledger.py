@@ -183,8 +183,8 @@ def test_a_new_month_begins_with_what_others_spent_in_it(place: Callable[[], Pla
     clock = Clock()
     one, other = Ledger(place(), clock), Ledger(place(), clock)
     record(one, 1.0)
-    assert day(other).dollars == 1.0
     record(one, 2.0, now=SEPTEMBER_1)
+    assert day(other).dollars == 1.0
 
     assert other.spent("openai", "month", SEPTEMBER_1).dollars == 2.0
     one.close()
@@ -242,29 +242,35 @@ def test_a_process_that_is_killed_loses_nothing_it_had_recorded(file: Path, chil
 
 _FORK = """
 import os, sys
-from homeostasis_llm.manager.budgets.ledger import Ledger
-from homeostasis_llm.manager.budgets.places import FilePlace
+from pathlib import Path
+from homeostasis_llm.manager.budgets.database import Database
 
-ledger = Ledger(FilePlace(sys.argv[1]))
+file = Database(Path(sys.argv[1]), "CREATE TABLE IF NOT EXISTS calls (pid INTEGER)")
 
 def record():
-    ledger.record("openai", "m", cost=0.5, usage=None, now=float(sys.argv[2]))
+    with file.connected(writing=True) as connection:
+        connection.execute("INSERT INTO calls VALUES (?)", (os.getpid(),))
+        return connection
 
-record()
+before = record()
 if child := os.fork():
     os.waitpid(child, 0)
-record()
+same = record() is before
+if child:
+    with file.connected() as connection:
+        print(same, connection.execute("SELECT count(*) FROM calls").fetchone()[0])
+else:
+    print(same, end=" ", flush=True)
+    os._exit(0)
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_forked_child_uses_the_file_by_itself(file: Path, child_environment: dict[str, str]) -> None:
-    subprocess.run([sys.executable, "-c", _FORK, str(file), str(AUGUST_31)], env=child_environment, check=True)
+def test_a_forked_child_opens_the_file_for_itself(file: Path, child_environment: dict[str, str]) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", _FORK, str(file)]
+    run = subprocess.run(command, env=child_environment, capture_output=True, text=True, check=True)
 
-    ledger = Ledger(FilePlace(file))
-
-    assert day(ledger).calls == 3
-    ledger.close()
+    assert run.stdout == "False True 3\n"  # the child's word, then the parent's
 
 
 def test_only_its_owner_may_read_the_file(file: Path) -> None:
