@@ -11,6 +11,8 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
+from .errors import InvalidRequestError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderFacts:
@@ -75,6 +77,27 @@ def canonical_name(name: str) -> str:
     """The one spelling of `name`: for an alias what it stands for, for a name that is in no row its plain form."""
     facts = facts_of(name)
     return plain_name(name) if facts is None else facts.name
+
+
+def split_model(given: str | None, what: str) -> tuple[str | None, str | None]:
+    """The provider and the model of `openai:gpt-x`; None and `given` where there is no colon.
+
+    Raises `InvalidRequestError`, which calls it by `what`, where a half is missing.
+    """
+    provider, colon, model = (given or "").partition(":")
+    if not colon:
+        return None, given
+    if not provider.strip() or not model.strip():
+        raise InvalidRequestError(
+            f"{what}: {given!r} names no provider or no model; it is to be MODEL or PROVIDER:MODEL"
+        )
+    return provider.strip(), model.strip()
+
+
+def without_provider(model: str | None, provider: str) -> str | None:
+    """`model` without that provider's name before it; other colons belong to the model (`llama3:8b`)."""
+    before, colon, rest = (model or "").partition(":")
+    return rest if colon and canonical_name(before) == canonical_name(provider) else model
 
 
 def in_variables(name: str) -> str:

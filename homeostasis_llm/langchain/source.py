@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from ..catalog import canonical_name, facts_of
+from ..catalog import canonical_name, facts_of, split_model, without_provider
 from ..errors import InvalidRequestError
 from ..provider import LLMProviderInterface
 
@@ -49,15 +49,7 @@ def settle(
             )
         return None, model
     if provider is None:
-        if ":" not in (model or ""):
-            return None, model
-        provider, _, rest = (model or "").partition(":")
-        if not provider.strip() or not rest.strip():
-            raise InvalidRequestError(
-                f"ChatHomeostasis.model: {model!r} names no provider or no model; it is to be a model, or as in "
-                "'openai:…'"
-            )
-        model = rest.strip()
+        provider, model = split_model(model, "ChatHomeostasis.model")
     if isinstance(provider, str):
         provider = canonical_name(provider.strip())
         if facts_of(provider) is None:  # to look among the plugins takes milliseconds
@@ -69,12 +61,7 @@ def settle(
 
 def own_model(model: str | None, provider: str | LLMProviderInterface | None) -> str | None:
     """`model` without the provider's own name before it; other colons belong to the model (`llama3:8b`)."""
-    prefix, colon, rest = (model or "").partition(":")
-    return (
-        rest
-        if colon and provider is not None and canonical_name(prefix) == canonical_name(name_of(provider))
-        else model
-    )
+    return model if provider is None else without_provider(model, name_of(provider))
 
 
 def name_of(provider: str | LLMProviderInterface | None) -> str:
