@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from homeostasis_llm import AuthenticationError, LLMProviderInterface
+from homeostasis_llm import AuthenticationError, LLMProviderInterface, stream_chunks
 from homeostasis_llm.litellm_bridge.provider import LiteLLMProvider
 from homeostasis_llm.litellm_bridge.runtime import load_litellm
+from homeostasis_llm.response import merge_chunks
 
 from ..loopback import Loopback
-from .wires import KEY, ask, openai_answer, openai_stream
+from .wires import DONE, KEY, ask, openai_answer, openai_event, openai_stream
 
 _EVERY_WAY = """
 import asyncio, sys
@@ -99,6 +100,38 @@ def test_litellm_makes_no_event_loop_of_its_own_and_puts_nothing_into_ours(loopb
         return len(asyncio.all_tasks())
 
     assert asyncio.run(ask_synchronously()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "model"), [("huggingface", "some-org/some-model"), ("openai", "meta-llama/Llama-3.3-70B-Instruct")]
+)
+def test_nothing_is_fetched_from_elsewhere(name: str, model: str, loopback: Loopback) -> None:
+    # Without a count in it, litellm would fetch the model's tokenizer. That the network is not reached for is seen to
+    # by a fixture of all tests.
+    loopback.reply(chunks=[openai_event({"content": "Hi"}), openai_event({}, "stop"), DONE])
+    provider: LLMProviderInterface = LiteLLMProvider(name, KEY, base_url=loopback.url)
+
+    answer = merge_chunks(chunk for chunk in stream_chunks(provider, ask(model=model)))
+
+    assert (answer.text, answer.usage) == ("Hi", None)
+    assert len(loopback.requests) == 1
+
+
+async def test_no_client_of_litellms_own_is_used(loopback: Loopback) -> None:
+    cohere = {
+        "message": {"role": "assistant", "content": [{"type": "text", "text": "Hi"}]},
+        "finish_reason": "COMPLETE",
+    }
+    loopback.always(json={**openai_answer(), **cohere})
+    shared = load_litellm().in_memory_llm_clients_cache
+    before = set(shared.cache_dict)
+
+    for name in ("cohere", "openai"):
+        provider: LLMProviderInterface = LiteLLMProvider(name, KEY, base_url=loopback.url)
+        provider.complete(ask())
+        await provider.acomplete(ask())
+
+    assert {key for key in set(shared.cache_dict) - before if "httpx_client" in key} == set()
 
 
 def test_the_price_list_is_the_one_that_litellm_brings() -> None:
