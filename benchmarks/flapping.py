@@ -67,10 +67,14 @@ def flapping(stack: ExitStack) -> list[FaultServer]:
     return servers
 
 
-def while_down(server: FaultServer, number: int) -> list[Request]:
-    """The requests that came while that server was down."""
+def while_down(server: FaultServer, number: int, after: float = 0.0) -> list[Request]:
+    """The requests that came while that server was down, `after` seconds or more after it went down."""
     offset = time.time() - time.monotonic()
-    return [request for request in server.requests if ((request.at - offset) / PERIOD + number / 3) % 1.0 < 1 / 3]
+
+    def since_down(request: Request) -> float:
+        return ((request.at - offset) / PERIOD + number / 3) % 1.0 * PERIOD
+
+    return [request for request in server.requests if after <= since_down(request) < PERIOD / 3]
 
 
 def report(name: str, outcomes: Sequence[Outcome], elapsed: float) -> None:
@@ -106,9 +110,12 @@ async def ours(requests: int, concurrent: int) -> None:
         elapsed = time.monotonic() - started
         report("LLMManager", outcomes, elapsed)
         for number, server in enumerate(servers):
-            hits = len(while_down(server, number))
-            rate = hits / max(1.0, elapsed / 3)
-            print(f"{'':24} {PROVIDERS[number]}: {server.count} requests, {hits} while it was down, {rate:.1f}/s then")
+            hits, later = while_down(server, number), while_down(server, number, after=1.0)
+            rate = len(later) / max(1.0, elapsed / PERIOD * (PERIOD / 3 - 1))
+            print(
+                f"{'':24} {PROVIDERS[number]}: {server.count} requests, {len(hits)} while it was down, "
+                f"{rate:.2f}/s of them when it had been so for a second"
+            )
         for provider in providers:
             provider.close()
         await asyncio.sleep(0.5)

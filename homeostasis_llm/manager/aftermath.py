@@ -33,7 +33,9 @@ class Aftermath:
 
     def wait_before_retry(self, ask: Ask, rule: Rule, error: LLMError) -> float | None:
         """Seconds until the same provider is asked again, before any other; None where another is, or none."""
-        if rule.action is not Action.RETRY or not self.may_retry(ask):
+        # Others may have found out that it is down, and a probe is one call.
+        is_open = self._parts.board.usable_at(ask.target) > self._parts.clock()
+        if rule.action is not Action.RETRY or ask.permit.probe or is_open or not self.has_tries_left(ask):
             return None
         wait = self.wait(ask, error)
         remaining = self._remaining()
@@ -47,9 +49,6 @@ class Aftermath:
             return error.retry_after
         return self._policy.retries.delay(ask.leg.tries - 1, self._parts.random)
 
-    def may_retry(self, ask: Ask) -> bool:
-        """Whether the same provider may be asked again."""
-        if not self._retry or ask.permit.probe or ask.leg.tries > self._policy.retries.max_retries:
-            return False
-        # Others may have found out that it is down.
-        return self._parts.board.usable_at(ask.target) <= self._parts.clock()
+    def has_tries_left(self, ask: Ask) -> bool:
+        """Whether the same provider may be asked again, now or later."""
+        return self._retry and ask.leg.tries <= self._policy.retries.max_retries

@@ -222,8 +222,7 @@ class Journey:
             return None
         permit = parts.board.admit(target)
         if permit is None:
-            when = max(parts.board.usable_at(target), now + _LOOK_AGAIN)
-            self._not_now(leg, target, when, "it keeps failing", patient=False)
+            self._not_now(leg, target, self._look_again_at(target, now), "it keeps failing", patient=False)
             return None
         request = self._request_for(leg, target)
         ticket = parts.gate.enter(
@@ -384,14 +383,20 @@ class Journey:
                 self._again = leg
                 return
         leg.unsuited = isinstance(error, UnsuitableRequestError)
-        retryable = rule.action in {Action.RETRY, Action.FAIL_OVER} and self._aftermath.may_retry(ask)
+        retryable = rule.action in {Action.RETRY, Action.FAIL_OVER} and self._aftermath.has_tries_left(ask)
         if not retryable:
             leg.done = True
             return
         # Where nobody else can be asked, waiting for this one is all there is.
         leg.left.discard((ask.route.label, ask.route.key))
         leg.patient = error.retry_after is not None or isinstance(error, RateLimitError)
-        leg.ready_at = self._parts.clock() + self._aftermath.wait(ask, error)
+        now = self._parts.clock()
+        leg.ready_at = max(now + self._aftermath.wait(ask, error), self._look_again_at(ask.target, now))
+
+    def _look_again_at(self, target: Target, now: float) -> float:
+        """When it may be asked again, on the wall clock. Somebody's probe may end at any time."""
+        probed = self._parts.board.peek(target).state == "half_open"
+        return now + _LOOK_AGAIN if probed else max(self._parts.board.usable_at(target), now + _LOOK_AGAIN)
 
     def _window_is_unknown(self, stop: Stop) -> bool:
         try:
