@@ -364,3 +364,23 @@ def test_the_folder_of_recordings_is_that_of_the_project_wherever_pytest_is_star
     run(pytester, "--record-mode=once", "test_it.py").assert_outcomes(passed=1)
 
     assert project.recordings() == ["cassettes/test_it/test_ask.yaml"]
+
+
+def test_the_example_of_the_guide_records_and_plays(
+    pytester: pytest.Pytester, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "cassettes.md").read_text(encoding="utf-8")
+    example = guide.partition("```python\n")[2].partition("```")[0]
+    pytester.makepyfile(test_capital=example)
+    loopback.always(json={"choices": [{"message": {"content": "It is Paris."}, "finish_reason": "stop"}]})
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("OPENAI_API_KEY", "any-will-do")
+    monkeypatch.setenv("HOMEOSTASIS_OPENAI_BASE_URL", f"{loopback.url}/v1")
+
+    # In processes of their own, for they load litellm.
+    named = ("-p", PLUGINS[0], "-p", PLUGINS[1])
+    pytester.runpytest_subprocess(*named, "--record-mode=once").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess(*named, "--block-network").assert_outcomes(passed=1)
+
+    assert len(loopback.requests) == 1
+    assert (pytester.path / "cassettes/test_capital/test_the_model_knows_the_capital.yaml").exists()
