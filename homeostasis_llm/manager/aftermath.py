@@ -51,4 +51,7 @@ class Aftermath:
 
     def has_tries_left(self, ask: Ask) -> bool:
         """Whether the same provider may be asked again, now or later."""
-        return self._retry and ask.leg.tries <= self._policy.retries.max_retries
+        retries = self._policy.retries
+        if not self._retry or ask.leg.tries > retries.max_retries:
+            return False
+        return not self._parts.budget.is_spent(self._parts.timer(), retries)

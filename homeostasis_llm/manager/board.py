@@ -105,7 +105,7 @@ class HealthBoard:
         return breaker.usable_at(self._store.read(target), self._clock())
 
     def degraded(self, target: Target) -> bool:
-        """Whether `target` is to be asked after healthy ones: its breaker is open, or many of its calls failed."""
+        """Whether `target` is to be asked after healthy ones: it may not be asked now, or many of its calls failed."""
         return breaker.is_poor(self._store.read(target), self._clock(), self._config)
 
     def success_rate(self, target: Target) -> float | None:

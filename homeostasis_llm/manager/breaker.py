@@ -137,7 +137,8 @@ def closed(health: Health, now: float) -> Health:
 def is_poor(health: Health, now: float, config: BreakerConfig) -> bool:
     """Whether the target is to be asked after healthy ones."""
     if health.state != "closed":
-        return True
+        # When a probe may go, it has its place again: behind others that answer, nobody would ever ask it.
+        return usable_at(health, now) > now
     rate = health.success_rate(now, config)
     return rate is not None and rate < config.poor_success and health.calls(now, config.window) >= config.min_calls
 

@@ -105,7 +105,8 @@ class Journey:
         if self._is_over():
             raise self._failure()
         again, self._again = self._again, None
-        legs = self._legs if again is None else [again, *(leg for leg in self._legs if leg is not again)]
+        # The one that goes on, then those that have not failed, then those that are the last resort.
+        legs = sorted(self._legs, key=lambda leg: (leg is not again, leg.last_resort))
         now = self._parts.clock()
         for leg in legs:
             if not leg.done and leg.ready_at <= now and (ask := self._try(leg, now)) is not None:
@@ -125,8 +126,8 @@ class Journey:
         """Whether a place was got within the pause."""
         self._waited += self._parts.timer() - self._waits_since
         leg = next(leg for leg in self._legs if leg.slots is not None and not leg.done)
-        leg.has_place = got
         if got:
+            leg.place = leg.slots
             leg.ready_at = 0.0
             self._again = leg
 
@@ -224,9 +225,14 @@ class Journey:
         if permit is None:
             self._not_now(leg, target, self._look_again_at(target, now), "it keeps failing", patient=False)
             return None
+        if leg.last_resort and not parts.budget.take(parts.timer(), self.policy.retries):
+            parts.board.released(permit)
+            leg.done = True
+            return None
+        leg.last_resort = False
         request = self._request_for(leg, target)
         ticket = parts.gate.enter(
-            request, leg.stop, route.provider, self._settings, needs=self._needs, has_place=leg.has_place
+            request, leg.stop, route.provider, self._settings, needs=self._needs, has_place=leg.place is not None
         )
         if ticket.refusal is not None:
             parts.board.released(permit)
@@ -237,7 +243,7 @@ class Journey:
             leg.slots = ticket.slots
             self._not_now(leg, target, now + ticket.seconds, ticket.why, patient=True)
             return None
-        leg.has_place = False  # it is the ticket's now
+        leg.place = None  # it is the ticket's now
         leg.tries += 1
         leg.asked_key = (route.label, route.key)
         dropped = "" if request.extra == self._request.extra else "without `extra`, which is not meant for it"
@@ -247,9 +253,9 @@ class Journey:
         return Ask(leg, route, target, request, permit, ticket, why, wait, parts.timer(), self._remaining())
 
     def _give_back_place(self, leg: Leg) -> None:
-        if leg.has_place and leg.slots is not None:
-            leg.slots.release()
-        leg.has_place = False
+        if leg.place is not None:
+            leg.place.release()
+        leg.place = None
 
     def _request_for(self, leg: Leg, target: Target) -> LLMRequest:
         """The request as that provider gets it: the very same object where nothing is to be changed."""
@@ -373,7 +379,7 @@ class Journey:
         if isinstance(error, AuthenticationError) and self._parts.roster.refused(
             leg.stop, self._settings, ask.route.key
         ):
-            leg.ready_at = 0.0  # another key has taken its place
+            leg.ready_at, self._again = 0.0, leg  # another key has taken its place
             return
         if rule.next_key:
             leg.left.add((ask.route.label, ask.route.key))
@@ -388,6 +394,7 @@ class Journey:
             leg.done = True
             return
         # Where nobody else can be asked, waiting for this one is all there is.
+        leg.last_resort = True
         leg.left.discard((ask.route.label, ask.route.key))
         leg.patient = error.retry_after is not None or isinstance(error, RateLimitError)
         now = self._parts.clock()

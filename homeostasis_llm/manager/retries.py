@@ -77,12 +77,19 @@ class RetryBudget:
     def take(self, now: float, config: RetryConfig) -> bool:
         """Count a retry, unless there have been too many."""
         with self._lock:
-            self._forget(now - config.budget_window)
-            allowed = max(config.min_retries, config.retry_budget * len(self._requests))
-            if len(self._retries) + 1 > allowed:
-                return False
-            self._retries.append(now)
-            return True
+            spent = self._is_spent(now, config)
+            if not spent:
+                self._retries.append(now)
+            return not spent
+
+    def is_spent(self, now: float, config: RetryConfig) -> bool:
+        """Whether there have been too many for another one."""
+        with self._lock:
+            return self._is_spent(now, config)
+
+    def _is_spent(self, now: float, config: RetryConfig) -> bool:
+        self._forget(now - config.budget_window)
+        return len(self._retries) + 1 > max(config.min_retries, config.retry_budget * len(self._requests))
 
     def _forget(self, since: float) -> None:
         for counted in (self._requests, self._retries):

@@ -179,7 +179,7 @@ class Roster:
         if self._given is not None and stop.place is not None:
             given = self._given[stop.place]
             assert not isinstance(given, str)  # noqa: S101  # a stop has a place only where an object stands
-            return [Route(given, "", hash(given.api_key))]
+            return [Route(given, self.label(stop), hash(given.api_key))]
         state = (self._state(), settings)
         with self._lock:
             kept = self._kept.get(stop)
@@ -242,11 +242,18 @@ class Roster:
 
     def worked(self, stop: Stop, label: str) -> None:
         """Stay with that key while it works: providers keep prompts in caches that belong to one."""
-        if self._sticky.get(stop.provider, "") != label:
+        if stop.place is None and self._sticky.get(stop.provider, "") != label:
             self._sticky[stop.provider] = label
 
     def label(self, stop: Stop) -> str:
-        """The label of the key that is used first, as far as that is known without looking it up."""
+        """The label of the key that is used first, as far as that is known without looking it up.
+
+        Given providers of one name are told apart by numbers, for each has its own health.
+        """
+        if self._given is not None and stop.place is not None:
+            before = [_stop(given).provider if isinstance(given, str) else given.name for given in self._given]
+            number = 1 + before[: stop.place].count(stop.provider)
+            return "" if number == 1 else str(number)
         return self._sticky.get(stop.provider, "")
 
     def _state(self) -> object:

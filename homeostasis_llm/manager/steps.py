@@ -76,8 +76,10 @@ class Leg:
     """Whether waiting for it is worth all the time there is."""
     slots: Slots | None = None
     """Where a place is to be waited for."""
-    has_place: bool = False
-    """Whether that was got."""
+    place: Slots | None = None
+    """Where one was got, and is held."""
+    last_resort: bool = False
+    """Whether it has failed, and is asked again only where nobody else can be."""
     retrying: Target | None = None
     """Who is asked once more after a wait."""
     counted: set[Target] = field(default_factory=set)

@@ -197,7 +197,9 @@ class Breaker(RuleBasedStateMachine):
         assert (health.state == "half_open") is (health.probe is not None)
         assert (health.state == "closed") is (health.retry_at is None) is (health.openings == 0)
         assert health.state != "closed" or health.consecutive_failures < CONFIG.failure_threshold
-        assert all(board.degraded(TARGET) for board in self.boards) or health.state == "closed"
+        # Whoever may be probed has its place in the order again, else nobody would ask it while others answer.
+        may_be_asked = breaker.usable_at(health, self.now) <= self.now
+        assert health.state == "closed" or all(board.degraded(TARGET) != may_be_asked for board in self.boards)
         assert len(health.slices) <= 21
         rate = health.success_rate(self.now, CONFIG)
         assert (rate is None) is (health.calls(self.now, CONFIG.window) == 0)
