@@ -17,7 +17,7 @@ from ..response import FinishReason, LLMChunk, LLMResponse, ToolCallFragment, fi
 from ..usage import Usage
 from .exchange import Exchange
 from .frames import MEDIA_TYPE, framed_events
-from .wire import header_usage, raw_finish_reason, raw_id, raw_model, raw_reasoning, raw_usage
+from .wire import header_usage, raw_annotations, raw_finish_reason, raw_id, raw_model, raw_reasoning, raw_usage
 
 # Where the providers' wire formats count tokens; see usage.py for the dialects.
 _COUNTS = re.compile(
@@ -53,7 +53,12 @@ def read_response(answer: Any, exchange: Exchange, provider: str) -> LLMResponse
         provider=provider,
         model=raw_model(raw) or getattr(answer, "model", None),
         usage=_usage([{"usage": header_usage(exchange.headers)}, raw], getattr(answer, "usage", None), exchange),
-        metadata={"finish_reason": word, "response_id": _id([raw], answer, exchange), **_extras(message)},
+        metadata={
+            "finish_reason": word,
+            "response_id": _id([raw], answer, exchange),
+            **_extras(message),
+            **_cited(raw),
+        },
         tool_calls=ours,
         server_tool_calls=[call for call in calls if call.id.startswith(_SERVER_CALL_IDS)],
         finish_reason=finish,
@@ -221,6 +226,11 @@ def _extras(message: Any) -> dict[str, Any]:
     """What the provider told beside text and calls: citations, refusals, its own fields."""
     names = ("annotations", "provider_specific_fields", "images", "audio", "refusal")
     return {name: found for name in names if (found := _plain(getattr(message, name, None)))}
+
+
+def _cited(raw: Mapping[str, Any]) -> dict[str, Any]:
+    notes = raw_annotations(raw)
+    return {"annotations": notes} if notes else {}
 
 
 def _plain(found: Any) -> Any:

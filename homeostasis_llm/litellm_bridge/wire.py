@@ -73,6 +73,12 @@ def raw_reasoning(raw: Mapping[str, Any]) -> str:
     return "".join(text for text in told if isinstance(text, str))
 
 
+def raw_annotations(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What a whole answer of OpenAI's Responses API cites; litellm knows web pages alone."""
+    items = _dicts(raw.get("output")) if raw.get("object") == "response" else []
+    return [note for item in items for part in _dicts(item.get("content")) for note in _dicts(part.get("annotations"))]
+
+
 def raw_usage(raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The provider's count of tokens, in its own dialect."""
     response = _first(raw.get("response"))

@@ -312,7 +312,10 @@ def test_a_response_that_cites_a_file_is_read(answer_of: Ask, loopback: Loopback
     cited = {"type": "file_citation", "index": 3, "file_id": "file_1", "filename": "a.txt"}
     loopback.reply(json=_response(_said("Hello", cited)))
 
-    assert answer_of(_provider("openai", loopback), ask(model="responses/some-model")).content == "Hello"
+    answer = answer_of(_provider("openai", loopback), ask(model="responses/some-model"))
+
+    assert answer.content == "Hello"
+    assert answer.metadata["annotations"] == [cited]
 
 
 @whole
