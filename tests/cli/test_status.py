@@ -23,6 +23,8 @@ active_provider = "openai"
 fallback_order = ["groq"]
 [failover]
 max_retries = 0
+base_delay = 0.0
+max_delay = 0.0
 {failover}
 [providers.openai]
 default_model = "gpt-test"
