@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         UnknownProviderError,
         UnsuitableRequestError,
     )
+    from .http import HTTPAnswer, HTTPProvider, HTTPRequest, ServerEvent
     from .keys.check import KeyCheck, KeyOutcome
     from .keys.errors import KeyStorageError, KeyValidationError
     from .langchain import ChatHomeostasis
@@ -74,6 +75,7 @@ _HOMES = {
         "UnknownProviderError",
         "UnsuitableRequestError",
     ),
+    "http": ("HTTPAnswer", "HTTPProvider", "HTTPRequest", "ServerEvent"),
     "keys.check": ("KeyCheck", "KeyOutcome"),
     "keys.errors": ("KeyStorageError", "KeyValidationError"),
     "langchain": ("ChatHomeostasis",),
@@ -105,6 +107,9 @@ __all__ = [
     "ErrorType",
     "FilePart",
     "FinishReason",
+    "HTTPAnswer",
+    "HTTPProvider",
+    "HTTPRequest",
     "ImagePart",
     "InvalidRequestError",
     "InvalidResponseError",
@@ -131,6 +136,7 @@ __all__ = [
     "Reasoning",
     "RetryConfig",
     "ServerError",
+    "ServerEvent",
     "Settings",
     "TextPart",
     "Timeout",
