@@ -131,12 +131,15 @@ class Gate:
         """Give back what is not needed any more, and count what was used; None where nothing was answered."""
         if ticket.slots is not None:
             ticket.slots.release()
-        if (charge := ticket.charge) is None or response is None:
+        if (charge := ticket.charge) is None:
             return
         now = self._clock()
-        used = None if response.usage is None else response.usage.total_tokens
+        usage = None if response is None else response.usage
+        used = 0 if response is None else charge.estimated if usage is None else usage.total_tokens
         if used is not None and charge.rates.tokens is not None:
             self._rates.settle(charge.name, charge.rates, charge.estimated, used, seconds=now - charge.at)
+        if response is None:
+            return
         response.cost = self.spending.record(response, charge.provider, charge.model, charge.settings, now)
 
     def window(self, provider: LLMProviderInterface, model: str, settings: Settings) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..catalog import facts_of
 from ..config import Level, ProviderPolicies, Settings
 from .board import HealthBoard
+from .budgets.prices import price_of
 
 _WEIGHTS: dict[Level, int] = {"low": 1, "balanced": 2, "high": 4}
 
@@ -57,17 +58,12 @@ def record(name: str, board: HealthBoard, settings: Settings) -> Record:
 
 
 def _price(name: str, settings: Settings) -> float | None:
-    from ..litellm_bridge.pricing import row_of
-
     facts, own = facts_of(name), settings.provider(name)
     model = own.default_model or (facts.default_model if facts is not None else None)
     if model is None:
         return None
-    if (told := own.prices.get(model)) is not None:
-        return told.input + told.output
-    row = row_of(model, name if facts is None else facts.litellm_name)
-    parts = [None if row is None else row.get(kind) for kind in ("input_cost_per_token", "output_cost_per_token")]
-    return None if None in parts else 1_000_000 * sum(float(part) for part in parts if part is not None)
+    price = price_of(name, model, settings)
+    return None if price is None else price.input + price.output
 
 
 def _cheaper(found: Mapping[str, float | None]) -> dict[str, float]:
