@@ -32,7 +32,7 @@ from homeostasis_llm.testing.faults import (
     split,
 )
 
-from .asking import PATHS, asked, hear, post, provider, request, text_of
+from .asking import PATHS, asked, connect, hear, post, provider, request, text_of, written
 
 both = pytest.mark.parametrize("name", ["openai", "anthropic"])
 streamed_or_not = pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "whole"])
@@ -192,6 +192,16 @@ def test_a_huge_answer_waits_for_a_slow_reader(streamed: bool, server: FaultServ
 
     server.wait_until(lambda: server.requests[0].finished)
     assert server.requests[0].abandoned
+
+
+@streamed_or_not
+def test_no_more_of_a_huge_answer_is_made_than_is_read(streamed: bool, server: FaultServer) -> None:
+    server.always(huge())
+
+    with connect(server) as found:
+        found.sendall(written(stream=streamed))
+        with pytest.raises(TimeoutError):  # it is made in less, where nobody holds it up
+            server.wait_until(lambda: server.count == 1 and server.requests[0].finished, timeout=1.0)
 
 
 @pytest.mark.parametrize("made", [lambda: split(0), lambda: drip(0), lambda: drip(float("nan"))])

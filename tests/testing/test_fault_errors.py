@@ -80,6 +80,15 @@ def test_a_prompt_that_is_too_long_is_told_in_each_dialects_way(name: str, serve
     assert type(_caught(server, name, error(400, reason="context_length"))) is ContextLengthError
 
 
+def test_a_reason_counts_more_than_an_unusual_status_for_it(server: FaultServer) -> None:
+    server.always(error(413, reason="context_length"))
+
+    found = post(server)
+
+    assert found.status_code == 413
+    assert found.json()["error"]["code"] == "context_length_exceeded"
+
+
 def test_a_refused_prompt_is_told_by_openais_code(server: FaultServer) -> None:
     assert type(_caught(server, "openai", error(400, reason="content_filter"))) is ContentRefusedError
 
