@@ -206,11 +206,11 @@ def _tell(attempts: Sequence[Attempt]) -> None:
         note(": ".join(filter(None, (asked, attempt.why))))
 
 
-def _switched(first: str | None, attempts: Sequence[Attempt]) -> str | None:
+def _switched(first: str, attempts: Sequence[Attempt]) -> str | None:
     """One line where somebody else answered than was to be asked first."""
     from ..catalog import canonical_name
 
-    if first is None or not attempts or canonical_name(attempts[-1].provider) == canonical_name(first):
+    if not attempts or canonical_name(attempts[-1].provider) == canonical_name(first):
         return None
     last = next((attempt for attempt in reversed(attempts) if attempt.provider == first), None)
     return f"{attempts[-1].provider} answered: {first} {_what_came_of(last)}."

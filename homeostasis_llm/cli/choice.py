@@ -21,8 +21,8 @@ class Choice:
 
     manager: LLMManager
     """To be closed by whoever asks it."""
-    first: str | None
-    """Who comes first; None where nobody is known before it is asked."""
+    first: str
+    """Who comes first."""
     preferred: str | None
     """What the manager is told of that: `openai`, `openai:gpt-x`, or None where it is its own order."""
     model: str | None

@@ -103,7 +103,7 @@ def _cells(facts: Mapping[str, Any] | None, now: float) -> tuple[str, ...]:
         _seconds(facts["latency"]),
         _seconds(facts["first_token"]),
         _spent(facts.get("spent")),
-        UNKNOWN if again is None else f"in {max(0.0, again - now):.0f} s",
+        UNKNOWN if again is None or facts["state"] == "closed" else f"in {max(0.0, again - now):.0f} s",
         UNKNOWN if last is None else _shortened(f"{last['kind']}: {last['message']}"),
     )
 
