@@ -103,8 +103,7 @@ class Course:
         return bool(whole.text) and not whole.tool_calls and self._request.response_format in {None, "text"}
 
     def _continuation(self) -> LLMRequest:
-        if self._seam is not None and (held := self._seam.end()):
-            self._passed.append(LLMChunk(text=held))  # it was read, and belongs to what is gone on from
+        # What the seam still held back was never passed on: whoever comes next writes it anew.
         beginning = merge_chunks(self._passed).text
         self._seam = Seam(beginning)
         twin = copy.copy(self._request)

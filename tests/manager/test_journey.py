@@ -625,7 +625,7 @@ def test_an_error_that_is_remembered_does_not_carry_another_requests_way(time: T
     ]
 
 
-# ------------------------------------------------------------------------------------------------- breakers
+# ------------------------------------------------------------------------------------------------- circuit breakers
 
 
 def test_two_requests_open_no_breaker_however_often_they_were_retried(time: Time) -> None:
