@@ -7,7 +7,7 @@ litellm is loaded already; importing it takes seconds, which an estimate is not 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -75,21 +75,13 @@ class ContextEstimate:
         )
 
 
-def fits(
-    request: LLMRequest, provider: str, model: str | None, settings: Settings, *, margin: float = MARGIN
-) -> ContextEstimate:
-    """How `request` and the context of the provider's `model`, by the provider's own name for it, compare.
-
-    Raises nothing, whatever is in the request.
-    """
-    window = None if model is None else window_of(provider, model, settings)
-    return estimate(request, provider, model or "", window, margin=margin)
-
-
 def estimate(
     request: LLMRequest, provider: str, model: str, window: int | None, *, margin: float = MARGIN
 ) -> ContextEstimate:
-    """`fits` for a window that is known, or for none."""
+    """How `request` and a context of `window` tokens compare; None where that is not known.
+
+    Raises nothing, whatever is in the request.
+    """
     texts = list(_texts(request))
     others = _MESSAGE * len(request.messages) + sum(_media(message) for message in request.messages)
     size = sum(len(text.encode(errors="replace")) for text in texts)
@@ -105,13 +97,6 @@ def window_of(provider: str, model: str, settings: Settings) -> int | None:
     from ...litellm_bridge.tokens import context_window
 
     return context_window(model, _litellm_name(provider)) or settings.provider(provider).context_window
-
-
-def larger_windows(candidates: Iterable[T], window: Callable[[T], int | None], needs: int) -> list[T]:
-    """Those of `candidates` that may take `needs` tokens: whoever is known to first, otherwise in their order."""
-    known = [(candidate, window(candidate)) for candidate in candidates]
-    able = [(candidate, size) for candidate, size in known if size is None or size >= needs]
-    return [candidate for candidate, _ in sorted(able, key=lambda pair: pair[1] is None)]
 
 
 def _litellm_name(provider: str) -> str:

@@ -23,7 +23,7 @@ from homeostasis_llm.config import Settings
 from homeostasis_llm.litellm_bridge import pricing, runtime
 from homeostasis_llm.litellm_bridge.runtime import load_litellm
 from homeostasis_llm.litellm_bridge.tokens import context_window, count_tokens
-from homeostasis_llm.manager.budgets.context import estimate, fits, larger_windows, window_of
+from homeostasis_llm.manager.budgets.context import MARGIN, ContextEstimate, estimate, window_of
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -32,6 +32,14 @@ PNG = base64.b64decode(
 
 def asking(content: object = "Hi", **more: object) -> LLMRequest:
     return LLMRequest(messages=[LLMMessage(role="user", content=content)], **more)  # type: ignore[arg-type]  # as given
+
+
+def fits(
+    request: LLMRequest, provider: str, model: str | None, settings: Settings, margin: float = MARGIN
+) -> ContextEstimate:
+    """The estimate for the window that is known of the model."""
+    window = None if model is None else window_of(provider, model, settings)
+    return estimate(request, provider, model or "", window, margin=margin)
 
 
 def size(request: LLMRequest) -> int:
@@ -195,9 +203,3 @@ def test_without_litellm_s_list_nothing_is_known(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(pricing, "_rows", dict)
 
     assert context_window("gpt-4o", "openai") is None
-
-
-def test_larger_windows_come_in_order_and_too_small_ones_not_at_all() -> None:
-    windows = {"small": 10, "unknown": None, "large": 100, "larger": 1000}
-
-    assert larger_windows(windows, windows.get, 50) == ["large", "larger", "unknown"]
