@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -120,23 +121,45 @@ def test_an_address_that_cannot_be_asked_is_refused(url: str) -> None:
         FaultServer(upstream=url)
 
 
-def test_a_body_without_a_length_is_passed_through_to_its_end() -> None:
+@contextmanager
+def speaking(said: bytes) -> Iterator[str]:
+    """The address of a server that says the same to whoever comes first, and hangs up."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
 
         def speak() -> None:
             found, _ = listener.accept()
             with found:
                 found.recv(65536)
-                found.sendall(b"HTTP/1.0 200 OK\r\ncontent-type: text/plain\r\n\r\nuntil the end")
+                found.sendall(said)
 
         speaker = threading.Thread(target=speak)
         speaker.start()
-        with FaultServer(upstream=f"http://127.0.0.1:{port}") as front:
-            found = post(front)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         speaker.join()
 
+
+def test_a_body_without_a_length_is_passed_through_to_its_end() -> None:
+    said = b"HTTP/1.0 200 OK\r\ncontent-type: text/plain\r\n\r\nuntil the end"
+    with speaking(said) as url, FaultServer(upstream=url) as front:
+        found = post(front)
+
     assert (found.text, found.headers["content-length"]) == ("until the end", "13")
+
+
+def test_a_stream_with_other_line_ends_or_none_is_passed_through() -> None:
+    stream = b"data: 1\r\n\r\ndata: 2\n\ndata: 3"
+    said = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: %d\r\n\r\n%b" % (len(stream), stream)
+    with speaking(said) as url, FaultServer(upstream=url) as front:
+        assert post(front, stream=True).content == stream
+
+
+def test_what_speaks_no_http_behind_is_a_mistake_of_the_test() -> None:
+    def ask() -> None:
+        with speaking(b"220 mail.example ESMTP\r\n\r\n") as url, FaultServer(upstream=url) as front:
+            assert hear(front).ended == "reset"
+
+    with pytest.raises(ValueError, match="speaks no HTTP/1"):
+        ask()
 
 
 def test_the_embedded_models_server_can_stand_behind() -> None:

@@ -79,6 +79,8 @@ async def _reply(reader: asyncio.StreamReader) -> Reply:
     first, *rest = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").rstrip().split("\r\n")
     lines = [(name.lower(), told.strip()) for name, _, told in (line.partition(":") for line in rest)]
     headers: Lines = [line for line in lines if line[0] not in _OF_A_CONNECTION]
+    if not first.startswith("HTTP/1."):
+        raise ValueError("upstream: what answers there speaks no HTTP/1")
     status = int(first.split(" ")[1])
     pieces = _body(reader, dict(lines))
     if dict(lines).get("content-type", "").startswith("text/event-stream"):
