@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..config import Settings
 from ..errors import (
@@ -307,6 +308,11 @@ class Journey:
             raise self.log.told(error)
         self._aftermath.settle(ask, rule, error)
         leg = ask.leg
+        if self._has_another_key(ask, rule, error):
+            leg.ready_at, self._again = 0.0, leg
+            self._why = f"another key of {ask.target.provider} failed: {error.error_type}"
+            logger.info("%s failed (%s) in %.2f s; asking with another key", ask.target, short(error), seconds)
+            return
         if (wait := self._aftermath.wait_before_retry(ask, rule, error)) is not None:
             leg.retrying, leg.ready_at = ask.target, 0.0
             self._again, self._pause = leg, wait
@@ -399,6 +405,19 @@ class Journey:
         leg.patient = error.retry_after is not None or isinstance(error, RateLimitError)
         now = self._parts.clock()
         leg.ready_at = max(now + self._aftermath.wait(ask, error), self._look_again_at(ask.target, now))
+
+    def _has_another_key(self, ask: Ask, rule: Rule, error: LLMError) -> bool:
+        """Whether another key can be used at once while this one, which was only too fast, rests."""
+        rests = error.retry_after is None or error.retry_after > 0
+        if rule.action is not Action.RETRY or not rule.next_key or not rests or not self._aftermath.has_tries_left(ask):
+            return False
+        now = self._parts.clock()
+        return any(
+            route.label != ask.route.label
+            and (route.label, route.key) not in ask.leg.left
+            and self._parts.bench.resting(replace(ask.target, key=route.label), now, route.key) is None
+            for route in self._known_routes(ask.leg)
+        )
 
     def _look_again_at(self, target: Target, now: float) -> float:
         """When it may be asked again, on the wall clock. Somebody's probe may end at any time."""

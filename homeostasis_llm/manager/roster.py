@@ -15,9 +15,11 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
+from pydantic import SecretStr
+
 from ..catalog import canonical_name
 from ..config import Settings, load_settings
-from ..errors import APIKeyMissingError, InvalidRequestError, LLMError
+from ..errors import APIKeyMissingError, BrokenPluginError, InvalidRequestError, LLMError
 from ..keys.changed import last_change
 from ..keys.found import FoundKey, SourceKind
 from ..keys.lookup import find_keys
@@ -210,10 +212,9 @@ class Roster:
         for key in found:
             label, mark = key.label or "", hash(key.secret.get_secret_value())
             at_hand = former.get((label, mark)) if same_settings else None
-            made = at_hand or Route(ProviderFactory.create_as_set(stop.provider, settings, key.secret), label, mark)
-            routes.append(made)
+            routes.append(at_hand or Route(_made(stop.provider, settings, key.secret), label, mark))
         if not routes:
-            provider = ProviderFactory.create_as_set(stop.provider, settings)
+            provider = _made(stop.provider, settings)
             if provider.needs_key and not provider.api_key and self._wants_key(stop.provider):
                 raise APIKeyMissingError(
                     f"{provider.name} has no key: run `homeostasis llm set-key {provider.name}`", provider=provider.name
@@ -266,6 +267,18 @@ class Roster:
             kept = [route.provider for one in self._kept.values() for route in one.routes]
         for provider in kept:
             provider.close()
+
+
+def _made(name: str, settings: Settings, key: SecretStr | None = None) -> LLMProviderInterface:
+    """The provider of that name. Raises `LLMError`, whatever its author's constructor raises."""
+    try:
+        return ProviderFactory.create_as_set(name, settings, key)
+    except LLMError:
+        raise
+    except Exception as error:  # noqa: BLE001  # an author's constructor may raise anything, which must stop nobody
+        failure = BrokenPluginError(f"{name} cannot be made: {type(error).__name__}: {error}", provider=name)
+        failure.with_cause(error)
+    raise failure
 
 
 def _checked(given: object) -> LLMProviderInterface | str:
