@@ -38,6 +38,7 @@ from homeostasis_llm import (
     RateLimitError,
     ServerError,
     UnknownProviderError,
+    UnsuitableRequestError,
 )
 from homeostasis_llm.errors import Cause
 from homeostasis_llm.langchain.errors import as_langchain_error, langchain_class
@@ -57,6 +58,7 @@ THEIRS: dict[type[LLMError], type[theirs.ModelError]] = {
     InvalidRequestError: theirs.ModelInvalidRequestError,
     ContextLengthError: theirs.ContextOverflowError,
     UnknownProviderError: theirs.ModelInvalidRequestError,
+    UnsuitableRequestError: theirs.ModelInvalidRequestError,
     ModelNotFoundError: theirs.ModelNotFoundError,
     ContentRefusedError: theirs.ModelError,
     ServerError: theirs.ModelAPIError,
@@ -112,7 +114,7 @@ async def astream(error: LLMError) -> None:
 
 
 def test_no_error_of_ours_is_forgotten() -> None:
-    public = {getattr(homeostasis_llm, name) for name in homeostasis_llm.__all__}
+    public = [getattr(homeostasis_llm, name) for name in homeostasis_llm.__all__]
 
     assert set(family(LLMError)) <= set(THEIRS) == {kind for kind in public if _is_error(kind)}
 
