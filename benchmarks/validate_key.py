@@ -16,6 +16,7 @@ import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 
 BODY = b'{"error": {"message": "Incorrect API key provided.", "code": "invalid_api_key"}}'
@@ -29,6 +30,18 @@ CHECK = """
 from homeostasis_llm.keys.probe import check_key
 found = check_key("groq", "k3y", base_url="{url}")
 assert found.outcome == "rejected", found
+"""
+
+
+COMMAND = """
+import os, sys
+os.environ |= {{"GROQ_API_KEY": "k3y", "HOMEOSTASIS_GROQ_BASE_URL": "{url}"}}
+sys.argv = ["homeostasis", "llm", "validate-key", "groq"]
+from homeostasis_llm.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert end.code == 1, end.code
 """
 
 
@@ -49,32 +62,43 @@ class Refuses(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-def seconds(code: str) -> float:
-    """What a process takes that runs `code`."""
+def seconds(code: str, compiled: str) -> float:
+    """What a process takes that runs `code`; `compiled` is a folder for what it compiles."""
     root = Path(__file__).parent.parent
+    mine = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     started = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": str(root)}, cwd=root)  # noqa: S603  # our own
+    subprocess.run(  # noqa: S603  # our own
+        [sys.executable, "-c", code],
+        check=True,
+        env={**mine, "PYTHONPATH": str(root), "PYTHONPYCACHEPREFIX": compiled},
+        cwd=root,
+        stdout=subprocess.DEVNULL,
+    )
     return time.perf_counter() - started
 
 
 def main() -> None:
     """Measure and print."""
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 10
-    with ThreadingHTTPServer(("127.0.0.1", 0), Refuses) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refuses) as server, TemporaryDirectory() as compiled:
         Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_address[1]}"
-        codes = {"bare httpx": BARE.format(url=url), "check_key": CHECK.format(url=url)}
+        codes = {
+            name: code.format(url=url)
+            for name, code in (("bare httpx", BARE), ("check_key", CHECK), ("validate-key", COMMAND))
+        }
         for code in codes.values():  # the first run compiles
-            seconds(code)
+            seconds(code, compiled)
         took: dict[str, list[float]] = {name: [] for name in codes}
         for _ in range(runs):
             for name, code in codes.items():
-                took[name].append(seconds(code))
+                took[name].append(seconds(code, compiled))
         server.shutdown()
     middles = {name: statistics.median(times) for name, times in took.items()}
     for name, times in took.items():
         print(f"{name:12} median {middles[name]:.3f} s, from {min(times):.3f} to {max(times):.3f}")  # noqa: T201
-    print(f"ratio of the medians {middles['check_key'] / middles['bare httpx']:.2f}")  # noqa: T201
+    for name in ("check_key", "validate-key"):
+        print(f"ratio of the medians, {name}: {middles[name] / middles['bare httpx']:.2f}")  # noqa: T201
 
 
 if __name__ == "__main__":

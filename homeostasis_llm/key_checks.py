@@ -1,8 +1,12 @@
-"""Check the keys that are found: of one provider, or of many at once."""
+"""Check the keys that are found: of one provider, or of many at once.
+
+Settings and registry are only loaded where they have a say: that takes longer than a provider to answer.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,16 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from .catalog import canonical_name
-from .config import load_settings, provider_options
+from .catalog import ProviderFacts, canonical_name, facts_of
 from .endpoints import base_url_from_environment
 from .errors import BrokenPluginError, LLMError
 from .keys.lookup import KeyStatus, Where, find_keys, key_status
 from .keys.probe import DEFAULT_SECONDS, acheck_key, check_key
+from .keys.questions import is_somebodys
+from .places import place_of
 from .redaction import redact
-from .registry import ProviderEntry, ProviderFactory
 
 if TYPE_CHECKING:
+    from .config import Settings
     from .keys.check import KeyCheck
     from .keys.found import FoundKey
 
@@ -95,22 +100,59 @@ def subjects(
     A key that was `found` already is not looked for again: a password manager may ask its user each time. Raises
     `UnknownProviderError` before any key is looked for, and `ConfigError`.
     """
-    entries = {entry.name: entry for entry in (ProviderFactory.describe(name, load_plugin=True) for name in names)}
-    loaded = load_settings(settings)
+    asked = {one.name: one for one in map(_described, names)}
+    loaded = _settings(settings)
     where = Where(settings=settings)
     keys = {name: [key] for name, key in found.items()}
-    if every_key:
-        keys |= {name: find_keys(name, where) for name in entries if loaded.provider(name).key_labels}
-    statuses = key_status([name for name in entries if not keys.get(name)], where=where)
+    if every_key and loaded is not None:
+        keys |= {name: find_keys(name, where) for name in asked if loaded.provider(name).key_labels}
+    statuses = key_status([name for name in asked if not keys.get(name)], where=where)
     listed: list[Subject] = []
-    for name, entry in entries.items():
-        given = provider_options(canonical_name(name), loaded)
-        options = {option: given[option] for option in _OPTIONS if option in given}
+    for name, one in asked.items():
+        options = _options(name, loaded)
         listed += [
             Subject(provider=name, secret=key.secret, source=key.source, label=key.label, options=options)
             for key in keys.get(name) or filter(None, [statuses[name].found])
-        ] or [_without_key(entry, statuses[name], options)]
+        ] or [_without_key(one, statuses[name], options)]
     return listed
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """What matters here of a provider."""
+
+    name: str
+    facts: ProviderFacts | None
+    needs_key: bool | None
+
+
+def _described(name: str) -> _Described:
+    facts = facts_of(name)
+    if facts is not None and not is_somebodys(facts.name):
+        return _Described(facts.name, facts, facts.needs_key)
+    from .registry import ProviderFactory
+
+    entry = ProviderFactory.describe(name, load_plugin=True)
+    return _Described(entry.name, entry.facts, entry.needs_key)
+
+
+def _settings(path: Path | None) -> Settings | None:
+    """The settings; None where there is no file."""
+    if not os.path.lexists(place_of(path)):
+        return None
+    from .config import load_settings
+
+    return load_settings(path)
+
+
+def _options(name: str, settings: Settings | None) -> dict[str, Any]:
+    """What is set for the provider and matters to a check; the environment is read by the check itself."""
+    if settings is None:
+        return {}
+    from .config import provider_options
+
+    given = provider_options(name, settings)
+    return {option: given[option] for option in _OPTIONS if option in given}
 
 
 def check(subject: Subject, *, timeout: float = DEFAULT_SECONDS, deep: bool = False) -> CheckedKey:
@@ -167,15 +209,15 @@ def _checked(subject: Subject, found: KeyCheck) -> CheckedKey:
     )
 
 
-def _without_key(entry: ProviderEntry, status: KeyStatus, options: Mapping[str, Any]) -> Subject:
-    elsewhere = options.get("base_url") or base_url_from_environment(canonical_name(entry.name), entry.facts)
-    made = f"; keys are made at {entry.facts.key_url}" if entry.facts is not None and entry.facts.key_url else ""
+def _without_key(one: _Described, status: KeyStatus, options: Mapping[str, Any]) -> Subject:
+    elsewhere = options.get("base_url") or base_url_from_environment(canonical_name(one.name), one.facts)
+    made = f"; keys are made at {one.facts.key_url}" if one.facts is not None and one.facts.key_url else ""
     return Subject(
-        provider=entry.name,
+        provider=one.name,
         # A gateway may want none.
-        secret=SecretStr("") if entry.needs_key is False or elsewhere else None,
+        secret=SecretStr("") if one.needs_key is False or elsewhere else None,
         missing=f"No key was found{f' ({status.problem})' if status.problem else ''}.",
-        advice=f"Run `homeostasis llm set-key {entry.name}`, or set {' or '.join(status.variables)}{made}.",
+        advice=f"Run `homeostasis llm set-key {one.name}`, or set {' or '.join(status.variables)}{made}.",
         options=options,
     )
 

@@ -42,10 +42,11 @@ def validate_key(
     if everyone == bool(providers):
         raise click.UsageError("Name providers, or give --all.")
     from ..key_checks import check
-    from ..usable import with_keys
 
     found: dict[str, FoundKey | None] = dict.fromkeys(providers)
     if everyone:
+        from ..usable import with_keys
+
         found = _surveyed(with_keys)
         if not found:
             raise click.ClickException("No key was found. `homeostasis llm set-key PROVIDER` stores one.")

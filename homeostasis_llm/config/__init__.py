@@ -1,5 +1,6 @@
 """What is set, in one TOML file: read it, change it, and say which line of it is wrong."""
 
+from ..places import config_path
 from .changes import (
     Changes,
     assign,
@@ -23,7 +24,7 @@ from .settings import (
     SecretReference,
     Settings,
 )
-from .storage import change_settings, config_path, load_settings
+from .storage import change_settings, load_settings
 
 __all__ = [
     "DEFAULT_CONFIG",

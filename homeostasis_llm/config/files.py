@@ -53,12 +53,6 @@ def told(place: Path, what: str) -> Iterator[None]:
         raise failure
 
 
-def expanded(path: str | os.PathLike[str]) -> Path:
-    """`path` with its `~` resolved, where there is a home."""
-    # Unlike Path's own, this leaves alone the `~` of an account without a home.
-    return Path(os.path.expanduser(path))  # noqa: PTH111  # see above
-
-
 def content_of(target: Path) -> bytes:
     """What is in the file; nothing where there is none."""
     try:

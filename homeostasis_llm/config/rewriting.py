@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 
+from ..places import place_of
 from .errors import ConfigError
 from .files import changing, content_of, replace, told
 from .reading import understand
 from .settings import Settings
-from .storage import place_of, wrong
+from .storage import wrong
 
 
 def rewrite_settings(text: str, *, before: str, path: str | os.PathLike[str] | None = None) -> Settings:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequestError, LLMError
+from ..places import place_of
 from .errors import ConfigError
-from .files import changing, content_of, expanded, replace, told
+from .files import changing, content_of, replace, told
 from .reading import Problem, understand
 from .settings import Settings
 
@@ -27,29 +28,6 @@ systems count time in steps, FAT in those of two seconds."""
 
 _Stamp = tuple[int, int, int]
 _cache: dict[str, tuple[_Stamp, Settings]] = {}
-
-
-def config_path(config_dir: str | os.PathLike[str] | None = None) -> Path:
-    """The settings file: `config.toml` in `config_dir`, else what `HOMEOSTASIS_CONFIG` names, else the user's own.
-
-    Neither the file nor its directory need exist.
-    """
-    if config_dir is not None:
-        return expanded(config_dir) / "config.toml"
-    if named := os.environ.get("HOMEOSTASIS_CONFIG", "").strip():
-        return expanded(named)
-    from platformdirs import user_config_path
-
-    try:
-        folder = user_config_path("homeostasis-llm", appauthor=False)
-    except RuntimeError:  # an account without a home: it has no file, and may well need none
-        folder = Path("~/.config/homeostasis-llm")
-    return folder / "config.toml"
-
-
-def place_of(path: str | os.PathLike[str] | None) -> Path:
-    """The settings file that `path` stands for; for None, `config_path()`."""
-    return config_path() if path is None else expanded(path)
 
 
 def load_settings(path: str | os.PathLike[str] | None = None) -> Settings:

@@ -166,7 +166,7 @@ def steps(matter: Matter) -> Steps:
     """What is asked, one question after another, and what all of it means."""
     ask_itself = matter.its_own is not None
     if matter.by_name:
-        ask_itself = _done((yield Call(partial(_is_somebodys, matter.facts.name), bounded=True)))
+        ask_itself = _done((yield Call(partial(is_somebodys, matter.facts.name), bounded=True)))
     if matter.base_url is not None and not _is_web_address(matter.base_url):
         return judge(matter.facts, matter.key, SettingsError(Obstacle.ADDRESS))
     key = matter.key
@@ -306,7 +306,7 @@ def _done(came: Result) -> Any:
     return came.found
 
 
-def _is_somebodys(name: str) -> bool:
+def is_somebodys(name: str) -> bool:
     """Whether that name was registered, or taken by a plugin. Raises `UnknownProviderError`."""
     registry = sys.modules.get("homeostasis_llm.registry")
     if registry is None and facts_of(name) is not None:

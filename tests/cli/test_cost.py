@@ -78,6 +78,25 @@ def test_checking_a_key_of_the_environment_loads_httpx_and_neither_keyring_nor_a
     assert step.modules & {*ENGINES, "keyring"} == set()
 
 
+def test_checking_a_key_loads_settings_and_registry_only_where_they_have_a_say(
+    child_environment: dict[str, str], tmp_path: Path, home: Path
+) -> None:
+    """They take longer to load than a provider to answer."""
+    child_environment |= {"OPENAI_API_KEY": "made-up-key", "HOMEOSTASIS_OPENAI_BASE_URL": "http://127.0.0.1:1"}
+    tell = "import atexit, sys\natexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
+    late = {f"homeostasis_llm.{name}" for name in ("registry", "provider", "request", "config.settings")}
+
+    bare = Step(tell + command("llm", "validate-key", "openai"), child_environment, tmp_path / "report")
+    settings = home / ".config" / "homeostasis-llm" / "config.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('[providers.openai]\nheaders = { X-Team = "blue" }\n')
+    with_settings = Step(tell + command("llm", "validate-key", "openai"), child_environment, tmp_path / "report")
+
+    assert "unreachable" in bare.run.stdout
+    assert late & {*bare.run.stderr.split()} == set()
+    assert "homeostasis_llm.config.settings" in with_settings.run.stderr.split()
+
+
 def test_completing_a_name_loads_neither_an_engine_nor_the_keyring(
     child_environment: dict[str, str], tmp_path: Path
 ) -> None:
