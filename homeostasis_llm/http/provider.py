@@ -27,11 +27,12 @@ from ..messages import LLMMessage
 from ..provider import LLMProviderInterface, without_key
 from ..request import LLMRequest, Timeout
 from ..response import LLMChunk, LLMResponse, merge_chunks
+from ..timeouts import DEFAULT_TIMEOUT, overlaid
 from .clients import Clients
 from .events import DONE, Decoder, NDJSONDecoder, ServerEvent, SSEDecoder
 from .exchange import Arrived, asent, sent
 from .messages import HTTPAnswer, HTTPRequest
-from .waits import DEFAULT_TIMEOUT, Waits, overlaid
+from .waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

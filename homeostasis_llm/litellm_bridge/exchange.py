@@ -25,9 +25,6 @@ _LARGEST_ERROR_BODY = 1 << 20
 _TAIL = 1 << 18
 """Bytes at the end of an answer that are kept: usage, finish reason and in-band errors stand there."""
 
-DEFAULT_TIMEOUT = Timeout(connect=10.0, first_byte=120.0, between_chunks=30.0, total=600.0)
-"""Seconds. The first byte may take long: without a stream, it comes when the whole answer is written."""
-
 _current: ContextVar[Exchange | None] = ContextVar("homeostasis_llm_exchange", default=None)
 
 

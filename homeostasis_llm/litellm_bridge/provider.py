@@ -23,7 +23,8 @@ from ..messages import LLMMessage
 from ..provider import LLMProviderInterface, without_key
 from ..request import LLMRequest, Timeout
 from ..response import LLMChunk, LLMResponse, merge_chunks
-from .exchange import DEFAULT_TIMEOUT, Exchange
+from ..timeouts import DEFAULT_TIMEOUT, overlaid
+from .exchange import Exchange
 from .faults import stream_error, to_error
 from .incoming import last_chunk, read_chunk, read_response, stream_was_cut
 from .lanes import lane_for
@@ -71,7 +72,7 @@ class LiteLLMProvider(LLMProviderInterface):
         self._facts: ProviderFacts | None = facts_of(name)
         self._default_model = default_model
         self._headers = dict(headers or {})
-        self._timeout = _overlaid(DEFAULT_TIMEOUT, timeout)
+        self._timeout = overlaid(DEFAULT_TIMEOUT, timeout)
         url = base_url if base_url is not None else base_url_from_environment(name, self._facts)
         if url is None and self._facts is not None and self._facts.local:
             # For some of these litellm has no address, and would send the request, key and all, to OpenAI.
@@ -223,7 +224,7 @@ class LiteLLMProvider(LLMProviderInterface):
 
     def _exchange(self, request: LLMRequest) -> Exchange:
         load_litellm()  # the seconds that this takes are not the provider's
-        return Exchange(_overlaid(self._timeout, request.timeout))
+        return Exchange(overlaid(self._timeout, request.timeout))
 
     async def _aexchange(self, request: LLMRequest) -> Exchange:
         if self._clients is None:
@@ -366,20 +367,6 @@ def _nonsense(refusal: InvalidRequestError, provider: str, model: str) -> LLMErr
     """For an answer that our own values refuse."""
     return InvalidResponseError(
         f"{provider} gave an answer that makes no sense: {refusal}", provider=provider, model=model
-    )
-
-
-def _overlaid(base: Timeout, given: Timeout | float | None) -> Timeout:
-    """`given` over `base`. A bare number limits the whole answer, and so also how long it may take to begin."""
-    if given is None:
-        return base
-    if not isinstance(given, Timeout):
-        given = Timeout(first_byte=given, total=given)
-    return Timeout(
-        connect=base.connect if given.connect is None else given.connect,
-        first_byte=base.first_byte if given.first_byte is None else given.first_byte,
-        between_chunks=base.between_chunks if given.between_chunks is None else given.between_chunks,
-        total=base.total if given.total is None else given.total,
     )
 
 

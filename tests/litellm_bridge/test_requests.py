@@ -23,8 +23,9 @@ from homeostasis_llm import (
     Tool,
     ToolCall,
 )
-from homeostasis_llm.litellm_bridge.exchange import DEFAULT_TIMEOUT, Exchange
+from homeostasis_llm.litellm_bridge.exchange import Exchange
 from homeostasis_llm.litellm_bridge.provider import LiteLLMProvider
+from homeostasis_llm.timeouts import DEFAULT_TIMEOUT
 
 from ..loopback import Loopback
 from .wires import KEY, anthropic_answer, ask, openai_answer
