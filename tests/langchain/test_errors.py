@@ -19,6 +19,7 @@ from homeostasis_llm import (
     AuthenticationError,
     BrokenPluginError,
     ChatHomeostasis,
+    ConfigError,
     ContentRefusedError,
     ContextLengthError,
     InvalidRequestError,
@@ -68,6 +69,7 @@ THEIRS: dict[type[LLMError], type[theirs.ModelError]] = {
     InvalidResponseError: theirs.ModelAPIError,
     BrokenPluginError: theirs.ModelError,
     AllProvidersFailedError: theirs.ModelError,
+    ConfigError: theirs.ModelError,
 }
 
 FACTS: dict[str, Any] = {
