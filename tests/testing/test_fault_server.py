@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import select
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +21,11 @@ from .asking import KEY, asked, connect, hang_up_with_a_reset, hear, post, writt
 
 def _text(found: httpx.Response) -> str:
     return str(found.json()["choices"][0]["message"]["content"])
+
+
+def _heard_of(connections: list[socket.socket]) -> list[socket.socket]:
+    """Those at which something has come, be it their end."""
+    return select.select(connections, [], [], 0)[0]
 
 
 def test_steps_are_taken_in_the_order_they_were_queued_and_then_the_standing_one(server: FaultServer) -> None:
@@ -61,6 +68,18 @@ def test_a_step_that_needs_an_upstream_is_refused_without_one(server: FaultServe
     for script in (server.then, server.always):
         with pytest.raises(ValueError, match=r"FaultServer\(upstream=url\)"):
             script(forward())
+    with pytest.raises(ValueError, match=r"FaultServer\(upstream=url\)"):
+        server.flap(period=1, down=1, by=forward())
+
+
+def test_a_script_that_chooses_such_a_step_is_a_mistake() -> None:
+    def ask() -> None:
+        with FaultServer() as server:
+            server.always(lambda _: forward())
+            assert hear(server).data == b""
+
+    with pytest.raises(ValueError, match=r"FaultServer\(upstream=url\)"):
+        ask()
 
 
 def test_a_request_is_noted_as_it_came(server: FaultServer) -> None:
@@ -189,6 +208,28 @@ def test_more_connections_than_allowed_are_refused_until_one_is_closed() -> None
         assert server.connections == 3
 
 
+def test_of_connections_that_come_together_no_more_stay_than_allowed() -> None:
+    def hold_up(_: Request) -> Step:
+        held.set()
+        go_on.wait(20)
+        return answer()
+
+    held, go_on = threading.Event(), threading.Event()
+    with FaultServer(max_connections=3) as server, contextlib.ExitStack() as stack:
+        server.always(hold_up)
+        first = stack.enter_context(connect(server))
+        first.sendall(written())
+        held.wait(20)
+        others = [stack.enter_context(connect(server)) for _ in range(10)]  # all taken at once when it goes on
+        go_on.set()
+
+        server.wait_until(lambda: len(_heard_of(others)) == 8)
+        for refused in _heard_of(others):
+            with pytest.raises(ConnectionResetError):
+                refused.recv(1)
+        assert server.connections == server.open_connections == 3
+
+
 def test_it_serves_an_event_loop_as_well() -> None:
     async def ask() -> list[int]:
         async with FaultServer() as server, httpx.AsyncClient() as client:
@@ -236,6 +277,15 @@ def test_an_address_is_only_there_inside() -> None:
 
     with pytest.raises(RuntimeError, match="inside its `with` statement"):
         _ = server.url
+
+
+def test_a_server_that_has_ended_is_not_begun_again_and_keeps_what_it_has_seen() -> None:
+    with FaultServer() as server:
+        post(server)
+
+    assert server.requests[0].json == asked()
+    with pytest.raises(RuntimeError, match="make another"):
+        server.__enter__()
 
 
 def test_what_is_never_met_ends_with_the_last_requests(server: FaultServer) -> None:

@@ -107,11 +107,7 @@ class Engine:
         if self.flapping is not None and isinstance(self.flapping.by, Step) and self.flapping.is_down():
             return self.flapping.by
         script = self.queue.popleft() if self.queue else self.default
-        if isinstance(script, Step):
-            return script
-        step = script(request)
-        self.check(step)
-        return step
+        return script if isinstance(script, Step) else script(request)
 
     async def _answer(self, connection: Connection, request: Request, step: Step, facts: About, reply: Reply) -> None:
         await deliver(reply, step, connection, wire_of(request), facts)
@@ -170,7 +166,6 @@ class Engine:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         await asyncio.get_running_loop().shutdown_asyncgens()
-        await asyncio.sleep(0)  # the dropped connections' last call
         self.port.release()
 
     async def _keep_watching(self) -> None:

@@ -152,6 +152,8 @@ class FaultServer:
     # Its life.
 
     def __enter__(self) -> Self:
+        if self._loop is not None:
+            raise RuntimeError("FaultServer serves for one `with` statement; make another")
         self._engine.port.take()
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(self._note)
