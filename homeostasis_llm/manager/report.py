@@ -7,6 +7,7 @@ from typing import Any
 
 from .bench import Rest
 from .board import HealthBoard
+from .breaker import usable_at
 from .budgets.ledger import Ledger
 from .health import Health
 from .target import Target
@@ -27,7 +28,7 @@ def health_metrics(board: HealthBoard, resting: Mapping[Target, Rest], now: floa
 
 def _facts(target: Target, health: Health, rest: Rest | None, board: HealthBoard, now: float) -> dict[str, Any]:
     last = health.last_error
-    waits = [moment for moment in (board.usable_at(target), 0.0 if rest is None else rest.until) if moment > now]
+    waits = [moment for moment in (usable_at(health, now), 0.0 if rest is None else rest.until) if moment > now]
     return {
         "model": target.model or None,
         "key": target.key or None,

@@ -162,7 +162,9 @@ class Roster:
     def available(self, settings: Settings | None = None) -> list[str]:
         """The providers that can be asked: those with a key, and those that are set up to do without."""
         if self._given is not None:
-            return list(dict.fromkeys(given if isinstance(given, str) else given.name for given in self._given))
+            return list(
+                dict.fromkeys(_stop(given).provider if isinstance(given, str) else given.name for given in self._given)
+            )
         settings = self.settings() if settings is None else settings
         state = (self._state(), settings)
         with self._lock:
