@@ -50,6 +50,7 @@ def test_a_request_arrives_behind_as_it_came(server: FaultServer, front: FaultSe
     assert request.json == asked()
     assert (request.headers["authorization"], request.headers["x-thing"]) == (f"Bearer {KEY}", "1")
     assert request.headers["host"] in server.url
+    assert request.headers["accept-encoding"] == "identity"
 
 
 def test_the_address_behind_may_have_a_path(server: FaultServer) -> None:
