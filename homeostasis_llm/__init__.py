@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .api_key_manager import APIKeyManager
     from .attempts import Attempt
     from .config import DEFAULT_CONFIG, ConfigError, Settings, load_settings
+    from .error_facts import error_from_answer
     from .errors import (
         AllProvidersFailedError,
         APIKeyError,
@@ -41,17 +42,26 @@ if TYPE_CHECKING:
     from .keys.errors import KeyStorageError, KeyValidationError
     from .langchain import ChatHomeostasis
     from .manager import BreakerConfig, LLMManager, RetryConfig
-    from .messages import AudioPart, FilePart, ImagePart, LLMMessage, Reasoning, TextPart, ToolCall
+    from .messages import AudioPart, FilePart, ImagePart, LLMMessage, Reasoning, TextPart, ToolCall, data_url
     from .provider import LLMProviderInterface, astream_chunks, stream_chunks
     from .registry import ProviderFactory
     from .request import JSONSchema, LLMRequest, Timeout, Tool
-    from .response import FinishReason, LLMChunk, LLMResponse, ToolCallFragment, merge_chunks
+    from .response import (
+        FinishReason,
+        LLMChunk,
+        LLMResponse,
+        ToolCallFragment,
+        finish_reason_of,
+        merge_chunks,
+        parse_tool_call,
+    )
     from .usage import Usage
 
 _HOMES = {
     "api_key_manager": ("APIKeyManager",),
     "attempts": ("Attempt",),
     "config": ("ConfigError", "DEFAULT_CONFIG", "Settings", "load_settings"),
+    "error_facts": ("error_from_answer",),
     "errors": (
         "APIKeyError",
         "APIKeyMissingError",
@@ -80,11 +90,19 @@ _HOMES = {
     "keys.errors": ("KeyStorageError", "KeyValidationError"),
     "langchain": ("ChatHomeostasis",),
     "manager": ("BreakerConfig", "LLMManager", "RetryConfig"),
-    "messages": ("AudioPart", "FilePart", "ImagePart", "LLMMessage", "Reasoning", "TextPart", "ToolCall"),
+    "messages": ("AudioPart", "FilePart", "ImagePart", "LLMMessage", "Reasoning", "TextPart", "ToolCall", "data_url"),
     "provider": ("LLMProviderInterface", "astream_chunks", "stream_chunks"),
     "registry": ("ProviderFactory",),
     "request": ("JSONSchema", "LLMRequest", "Timeout", "Tool"),
-    "response": ("FinishReason", "LLMChunk", "LLMResponse", "ToolCallFragment", "merge_chunks"),
+    "response": (
+        "FinishReason",
+        "LLMChunk",
+        "LLMResponse",
+        "ToolCallFragment",
+        "finish_reason_of",
+        "merge_chunks",
+        "parse_tool_call",
+    ),
     "usage": ("Usage",),
 }
 _home_of = {name: home for home, names in _HOMES.items() for name in names}
@@ -147,8 +165,12 @@ __all__ = [
     "UnsuitableRequestError",
     "Usage",
     "astream_chunks",
+    "data_url",
+    "error_from_answer",
+    "finish_reason_of",
     "load_settings",
     "merge_chunks",
+    "parse_tool_call",
     "stream_chunks",
 ]
 

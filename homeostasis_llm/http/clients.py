@@ -6,9 +6,12 @@ import asyncio
 import threading
 import weakref
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import TypeAlias
 
 import httpx
+
+_Kept: TypeAlias = weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[httpx.AsyncClient, AsyncGenerator[None]]]
+"""Each loop's client, and what closes it."""
 
 
 class Clients:
@@ -20,8 +23,7 @@ class Clients:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sync: httpx.Client | None = None
-        self._async: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[httpx.AsyncClient, Any]]
-        self._async = weakref.WeakKeyDictionary()
+        self._async: _Kept = weakref.WeakKeyDictionary()
 
     def sync_client(self) -> httpx.Client:
         """For calls without an event loop."""
@@ -40,7 +42,7 @@ class Clients:
             return known[0]
         client = httpx.AsyncClient(timeout=None)  # noqa: S113  # as above
         # A loop closes the async generators it has seen begin before it closes itself: the one hook it offers.
-        keeper = _until_the_loop_ends(client)
+        keeper = _until_the_loop_ends(client, self._async)
         await anext(keeper)
         with self._lock:
             self._async[loop] = (client, keeper)
@@ -55,8 +57,12 @@ class Clients:
             self._async.clear()
 
 
-async def _until_the_loop_ends(client: httpx.AsyncClient) -> AsyncGenerator[None]:
+async def _until_the_loop_ends(client: httpx.AsyncClient, kept: _Kept) -> AsyncGenerator[None]:
     try:
         yield
     finally:
+        # What is kept holds the loop, so that it would never be let go of.
+        loop = asyncio.get_running_loop()
+        if loop in kept and kept[loop][0] is client:
+            del kept[loop]
         await client.aclose()

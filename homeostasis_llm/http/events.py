@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from .messages import read_json
@@ -22,7 +22,8 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 class ServerEvent:
     """One event of a stream."""
 
-    data: str
+    data: str = field(repr=False)
+    """It may repeat the key, so no repr shows it."""
     event: str = "message"
     """Its type; `message` where the stream names none."""
 

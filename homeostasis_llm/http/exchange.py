@@ -9,6 +9,7 @@ import httpx
 
 from ..errors import InvalidRequestError, InvalidResponseError, LLMConnectionError, LLMError, LLMTimeoutError
 from .messages import HTTPAnswer
+from .sending import Sealed
 from .waits import Waits
 
 _LARGEST_ERROR = 1 << 20
@@ -61,7 +62,7 @@ class Arrived:
             body += piece
             if self.failed and len(body) >= _LARGEST_ERROR:
                 break
-        return HTTPAnswer(self.status, self.headers, bytes(body))
+        return self.with_body(bytes(body))
 
     async def awhole(self) -> HTTPAnswer:
         """`whole` without blocking the event loop."""
@@ -70,17 +71,21 @@ class Arrived:
             body += piece
             if self.failed and len(body) >= _LARGEST_ERROR:
                 break
-        return HTTPAnswer(self.status, self.headers, bytes(body))
+        return self.with_body(bytes(body))
+
+    def with_body(self, body: bytes) -> HTTPAnswer:
+        """The answer, once its body is there."""
+        return HTTPAnswer(self.status, self.headers, body)
 
 
 @contextmanager
-def sent(client: httpx.Client, request: httpx.Request, waits: Waits, provider: str) -> Iterator[Arrived]:
-    """The answer to `request`, closed in every case. Raises `LLMError`."""
+def sent(client: httpx.Client, sealed: Sealed, waits: Waits, provider: str) -> Iterator[Arrived]:
+    """The answer to `sealed`, closed in every case. Raises `LLMError`."""
     failure: LLMError | None = None
     response: httpx.Response | None = None
-    request.extensions["timeout"] = waits.until_answer().as_dict()
+    sealed.request.extensions["timeout"] = waits.until_answer().as_dict()
     try:
-        response = client.send(request, stream=True, follow_redirects=False)
+        response = client.send(sealed.request, stream=True, follow_redirects=False)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         failure = failed(error, provider)
     if response is None:
@@ -93,15 +98,13 @@ def sent(client: httpx.Client, request: httpx.Request, waits: Waits, provider: s
 
 
 @asynccontextmanager
-async def asent(
-    client: httpx.AsyncClient, request: httpx.Request, waits: Waits, provider: str
-) -> AsyncIterator[Arrived]:
+async def asent(client: httpx.AsyncClient, sealed: Sealed, waits: Waits, provider: str) -> AsyncIterator[Arrived]:
     """`sent` without blocking the event loop."""
     failure: LLMError | None = None
     response: httpx.Response | None = None
-    request.extensions["timeout"] = waits.until_answer().as_dict()
+    sealed.request.extensions["timeout"] = waits.until_answer().as_dict()
     try:
-        response = await client.send(request, stream=True, follow_redirects=False)
+        response = await client.send(sealed.request, stream=True, follow_redirects=False)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         failure = failed(error, provider)
     if response is None:

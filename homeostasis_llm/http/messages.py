@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import InvalidResponseError
+from ..error_facts import error_from_answer
+from ..errors import InvalidResponseError, LLMError
+
+_SHOWN = 60
+"""Characters of what is no JSON that its error repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,9 @@ class HTTPRequest:
     params: Mapping[str, str] = field(default_factory=dict)
     """The query of the URL."""
     method: str = "POST"
+    stream_says_its_end: bool = True
+    """Whether its stream ends with a finish reason or `[DONE]`. Where it does not, a stream that was cut in good order
+    passes for a whole one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,27 @@ def read_json(text: bytes | str, what: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        shown = text.decode(errors="replace") if isinstance(text, bytes) else text
-        begins = " ".join(shown[:60].split())
+        shown = text[:_SHOWN].decode(errors="replace") if isinstance(text, bytes) else text[:_SHOWN]
+        begins = " ".join(shown.split())
+    del text, shown  # it may repeat the key, and no traceback shall hold it
     raise InvalidResponseError(f"{what} is no JSON; it begins with {begins!r}" if begins else f"{what} is empty")
+
+
+def in_band_error(
+    body: bytes | str, headers: Mapping[str, str], *, provider: str, model: str | None, certain: bool = False
+) -> LLMError | None:
+    """The error that `body` tells although it came with a good status: as an object or a sentence under `error`.
+
+    With `certain`, something else said that it is one.
+    """
+    if not certain:
+        text = body.decode(errors="replace") if isinstance(body, bytes) else body
+        if '"error"' not in text:
+            return None
+        try:
+            told = json.loads(text)
+        except (ValueError, RecursionError):
+            return None  # whoever reads it says so
+        if not isinstance(told, dict) or not isinstance(told.get("error"), (dict, str)) or not told["error"]:
+            return None
+    return error_from_answer(200, headers, body, provider=provider, model=model)

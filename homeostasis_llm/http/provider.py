@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast
 
-import httpx
 from pydantic import SecretStr
 
 from ..catalog import ProviderFacts, facts_of, in_variables
 from ..endpoints import ask, models_endpoint, read_models
-from ..error_facts import error_from_answer
+from ..error_facts import error_from_answer, request_id
 from ..errors import (
     APIKeyError,
     InvalidRequestError,
     InvalidResponseError,
-    LLMConnectionError,
     LLMError,
     PermissionDeniedError,
 )
 from ..messages import LLMMessage
 from ..provider import LLMProviderInterface, without_key
 from ..request import LLMRequest, Timeout
-from ..response import LLMChunk, LLMResponse, merge_chunks
+from ..response import LLMChunk, LLMResponse
 from ..timeouts import DEFAULT_TIMEOUT, overlaid
 from .clients import Clients
-from .events import DONE, Decoder, NDJSONDecoder, ServerEvent, SSEDecoder
+from .events import NDJSONDecoder, ServerEvent, SSEDecoder
 from .exchange import Arrived, asent, sent
-from .messages import HTTPAnswer, HTTPRequest
+from .lacking import check_suitable
+from .messages import HTTPAnswer, HTTPRequest, in_band_error
+from .sending import Sealed, sealed
+from .streaming import EventReader, StreamReader
 from .waits import Waits
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class HTTPProvider(LLMProviderInterface):
     base_url: str = ""
     """Where requests go."""
     auth: str = "bearer"
-    """How the key is shown: `bearer`, `header:<name>`, `query:<name>` or `none`."""
+    """How the key is shown: `bearer`, `scheme:<word>` (instead of Bearer), `header:<name>`, `query:<name>`, `none`."""
     key_prefix: str = ""
     """What a key begins with: a hint."""
     key_url: str | None = None
@@ -73,6 +74,8 @@ class HTTPProvider(LLMProviderInterface):
     """From names that requests may use to the provider's own."""
     context_window: int | None = None
     """Tokens that its models take; None where that differs, or is not known."""
+    lacks: ClassVar[Collection[str]] = ()
+    """Fields of a request, and kinds of parts (`image`, `audio`, `file`), that its API has nothing for; refused."""
     stream_format: ClassVar[Literal["sse", "ndjson", "none"]] = "sse"
     """How a stream comes: server-sent events, a JSON object on each line, or not at all."""
 
@@ -84,9 +87,13 @@ class HTTPProvider(LLMProviderInterface):
     def read_response(self, answer: HTTPAnswer) -> LLMResponse:
         """The answer. Who answered, its latency and its request id are added where this leaves them out."""
 
-    def read_event(self, event: ServerEvent) -> LLMChunk | None:  # noqa: ARG002  # for its author's
-        """What one event of a stream brings; None where that is nothing."""
-        raise InvalidRequestError(f"{type(self).__name__} has no read_event, and a stream_format that is not 'none'")
+    def read_event(self, event: ServerEvent) -> LLMChunk | str | None:  # noqa: ARG002  # for its author's
+        """What one event of a stream brings, a `str` standing for its text; None where that is nothing."""
+        raise TypeError(f"{type(self).__name__} has no read_event: write it, or say stream_format = 'none'")
+
+    def event_reader(self, request: LLMRequest) -> EventReader:  # noqa: ARG002  # for its author's
+        """What reads the events of one stream: `read_event`, or a function of this stream's own that remembers."""
+        return self.read_event
 
     def read_error(self, answer: HTTPAnswer) -> LLMError | None:  # noqa: ARG002  # for its author's
         """The error for a failed answer; None leaves it to the status and to the words that most providers use."""
@@ -94,6 +101,8 @@ class HTTPProvider(LLMProviderInterface):
 
     def stream_request(self, request: HTTPRequest) -> HTTPRequest:
         """`request`, asking for a stream: by `"stream": true` in its body, as nearly everywhere."""
+        if not isinstance(request.json, Mapping):
+            raise TypeError(f"{type(self).__name__}: a body that is no dict needs a stream_request of its own")
         return replace(request, json={**request.json, "stream": True})
 
     # ---------------------------------------------------------------------------------------------------- asking
@@ -101,7 +110,7 @@ class HTTPProvider(LLMProviderInterface):
     def complete(self, request: LLMRequest) -> LLMResponse:
         """The answer to `request`. Raises `LLMError`."""
         request, waits = self._mapped(request), self._waits(request)
-        sending = self._sending(self.build_request(request))
+        sending = self._sealed(self._built(request))
         with sent(self._clients().sync_client(), sending, waits, self.name) as arrived:
             answer = arrived.whole()
         return self._read(answer, request, waits)
@@ -109,7 +118,7 @@ class HTTPProvider(LLMProviderInterface):
     async def acomplete(self, request: LLMRequest) -> LLMResponse:
         """`complete` without blocking the event loop."""
         request, waits = self._mapped(request), self._waits(request)
-        sending = self._sending(self.build_request(request))
+        sending = self._sealed(self._built(request))
         async with asent(await self._clients().async_client(), sending, waits, self.name) as arrived:
             answer = await arrived.awhole()
         return self._read(answer, request, waits)
@@ -120,11 +129,11 @@ class HTTPProvider(LLMProviderInterface):
             yield from cast("Iterator[LLMChunk]", super().complete_stream(request))
             return
         request, waits = self._mapped(request), self._waits(request)
-        sending = self._sending(self.stream_request(self.build_request(request)))
-        with sent(self._clients().sync_client(), sending, waits, self.name) as arrived:
+        built = self.stream_request(self._built(request))
+        with sent(self._clients().sync_client(), self._sealed(built), waits, self.name) as arrived:
             if arrived.failed:
                 raise self._error(arrived.whole(), request)
-            reader = _StreamReader(self, request, arrived, waits)
+            reader = self._stream_reader(built, request, arrived, waits)
             for piece in reader.guarded(arrived.pieces()):
                 yield from reader.feed(piece)
                 if reader.done:
@@ -138,11 +147,11 @@ class HTTPProvider(LLMProviderInterface):
                 yield cast("LLMChunk", whole)
             return
         request, waits = self._mapped(request), self._waits(request)
-        sending = self._sending(self.stream_request(self.build_request(request)))
-        async with asent(await self._clients().async_client(), sending, waits, self.name) as arrived:
+        built = self.stream_request(self._built(request))
+        async with asent(await self._clients().async_client(), self._sealed(built), waits, self.name) as arrived:
             if arrived.failed:
                 raise self._error(await arrived.awhole(), request)
-            reader = _StreamReader(self, request, arrived, waits)
+            reader = self._stream_reader(built, request, arrived, waits)
             async with aclosing(cast("AsyncGenerator[bytes]", reader.aguarded(arrived.apieces()))) as pieces:
                 async for piece in pieces:
                     for chunk in reader.feed(piece):
@@ -161,6 +170,7 @@ class HTTPProvider(LLMProviderInterface):
         """
         other = without_key(self)
         other.api_key = api_key
+        del api_key  # no traceback shall hold it
         try:
             if self.models_path is not None and not self.models_public:
                 other.get_available_models()
@@ -170,6 +180,8 @@ class HTTPProvider(LLMProviderInterface):
             return False
         except PermissionDeniedError:
             return True  # the key is known, it may only not do this
+        finally:
+            other.close()
         return True
 
     def check_key(self, api_key: str | SecretStr) -> KeyCheck:
@@ -178,7 +190,10 @@ class HTTPProvider(LLMProviderInterface):
 
         other = without_key(self)
         other.api_key = api_key
-        return check(self.facts(), self.base_url, self.headers, str(other.api_key), other)
+        try:
+            return check(self.facts(), self.base_url, self.headers, str(other.api_key), other)
+        finally:
+            other.close()
 
     def get_available_models(self) -> list[str]:
         """The provider's own list, sorted; its default model, where it has no list. Raises `LLMError`."""
@@ -234,32 +249,44 @@ class HTTPProvider(LLMProviderInterface):
     def _waits(self, request: LLMRequest) -> Waits:
         return Waits(overlaid(overlaid(DEFAULT_TIMEOUT, self.timeout), request.timeout))
 
-    def _sending(self, request: HTTPRequest) -> httpx.Request:
-        """The request with the key in it. The only place where the key is taken out of its secret for a call."""
-        base = self.base_url.rstrip("/")
-        whole = request.path.startswith(("https://", "http://"))
-        if not base and not whole:
-            raise InvalidRequestError(f"{self.name} has no base URL: give it one, as in base_url=…", provider=self.name)
-        kind, _, name = self.auth.partition(":")
-        key, headers, params = str(self.api_key), {**self.headers, **request.headers}, dict(request.params)
-        if key and kind == "bearer":
-            headers["Authorization"] = f"Bearer {key}"
-        elif key and kind == "header":
-            headers[name] = key
-        elif key and kind == "query":
-            params[name] = key
-        url = request.path if whole else f"{base}/{request.path.lstrip('/')}"
-        body = {} if request.json is None else {"json": request.json}
-        failure: LLMError
-        try:
-            return httpx.Request(request.method, url, headers=headers, params=params or None, **body)
-        except (httpx.InvalidURL, UnicodeEncodeError, TypeError, ValueError) as error:
-            failure = InvalidRequestError(f"{self.name}: the request cannot be sent: {error}").with_cause(error)
-        raise failure
+    def _built(self, request: LLMRequest) -> HTTPRequest:
+        check_suitable(request, self.lacks, self.name)
+        built = self.build_request(request)
+        if not isinstance(built, HTTPRequest):
+            raise TypeError(f"{type(self).__name__}.build_request gave a {type(built).__name__}, not an HTTPRequest")
+        return built
+
+    def _sealed(self, request: HTTPRequest) -> Sealed:
+        made = sealed(
+            request,
+            base_url=self.base_url,
+            headers=self.headers,
+            auth=self.auth,
+            key=self.api_key,  # here alone it is taken out of its secret for a call
+            provider=self.name,
+        )
+        if isinstance(made, InvalidRequestError):
+            raise made
+        return made
+
+    def _stream_reader(self, built: HTTPRequest, request: LLMRequest, arrived: Arrived, waits: Waits) -> StreamReader:
+        return StreamReader(
+            self,
+            request,
+            arrived,
+            waits,
+            decoder=NDJSONDecoder() if self.stream_format == "ndjson" else SSEDecoder(),
+            read=self.event_reader(request),
+            read_whole=lambda answer: self._read(answer, request, waits),
+            says_its_end=built.stream_says_its_end,
+        )
 
     def _read(self, answer: HTTPAnswer, request: LLMRequest, waits: Waits) -> LLMResponse:
         if not 200 <= answer.status < 300:
             raise self._error(answer, request)
+        told = in_band_error(answer.body, answer.headers, provider=self.name, model=request.model)
+        if told is not None:
+            raise told
         response = self.understood(lambda: self.read_response(answer), request)
         if not isinstance(response, LLMResponse):
             raise InvalidResponseError(
@@ -269,7 +296,7 @@ class HTTPProvider(LLMProviderInterface):
         response.provider = response.provider or self.name
         response.model = response.model or request.model
         response.latency = waits.seconds if response.latency is None else response.latency
-        response.request_id = response.request_id or _request_id(answer.headers)
+        response.request_id = response.request_id or request_id(answer.headers)
         return response
 
     def understood(self, read: Callable[[], T], request: LLMRequest) -> T:
@@ -279,9 +306,7 @@ class HTTPProvider(LLMProviderInterface):
             return read()
         except LLMError as error:
             failure = error
-            failure.provider = failure.provider or self.name
-            failure.model = failure.model or request.model
-            if isinstance(error, InvalidRequestError):  # our values refused what the provider sent
+            if type(error) is InvalidRequestError:  # our values refused what the provider sent
                 failure = InvalidResponseError(f"{self.name} gave an answer that makes no sense: {error}")
         except _UNREADABLE as error:
             failure = InvalidResponseError(
@@ -299,96 +324,3 @@ class HTTPProvider(LLMProviderInterface):
         told.provider, told.model = told.provider or self.name, told.model or request.model
         told.status_code = told.status_code or answer.status
         return told
-
-
-class _StreamReader:
-    """Turns the pieces of one stream into chunks; what sync and async have in common."""
-
-    def __init__(self, provider: HTTPProvider, request: LLMRequest, arrived: Arrived, waits: Waits) -> None:
-        self._provider, self._request, self._arrived, self._waits = provider, request, arrived, waits
-        self._decoder: Decoder = NDJSONDecoder() if provider.stream_format == "ndjson" else SSEDecoder()
-        self._chunks: list[LLMChunk] = []
-        self.done = False
-        """Whether the provider said that this was all."""
-
-    def feed(self, piece: bytes) -> Iterator[LLMChunk]:
-        """The chunks that `piece` completes."""
-        yield from self._read(self._decoder.feed(piece))
-
-    def end(self) -> Iterator[LLMChunk]:
-        """The last chunks. Raises `LLMConnectionError` where the stream was cut."""
-        if not self.done:
-            yield from self._read(self._decoder.end())
-        if not self.done and not any(chunk.finish_reason for chunk in self._chunks):
-            raise self.with_partial(
-                LLMConnectionError(
-                    f"{self._provider.name} closed the stream before it was finished",
-                    provider=self._provider.name,
-                    model=self._request.model,
-                )
-            )
-
-    def guarded(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """`pieces`, whose errors then have what had come."""
-        failure: LLMError
-        try:
-            yield from pieces
-        except LLMError as error:
-            failure = self.with_partial(error)
-        else:
-            return
-        raise failure
-
-    async def aguarded(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """`guarded` for async pieces."""
-        failure: LLMError
-        try:
-            async for piece in pieces:
-                yield piece
-        except LLMError as error:
-            failure = self.with_partial(error)
-        else:
-            return
-        raise failure
-
-    def with_partial(self, error: LLMError) -> LLMError:
-        """`error`, with what had come so far."""
-        if any(chunk.text or chunk.reasoning or chunk.tool_calls for chunk in self._chunks):
-            error.partial = merge_chunks(self._chunks).to_response()
-        return error
-
-    def _read(self, events: list[ServerEvent]) -> Iterator[LLMChunk]:
-        for event in events:
-            if event.data.strip() == DONE:
-                self.done = True
-                return
-            chunk = self._understood(event)
-            if chunk is None:
-                continue
-            chunk.provider = chunk.provider or self._provider.name
-            chunk.model = chunk.model or self._request.model
-            chunk.latency = self._waits.seconds
-            chunk.request_id = chunk.request_id or _request_id(self._arrived.headers)
-            self._chunks.append(chunk)
-            yield chunk
-
-    def _understood(self, event: ServerEvent) -> LLMChunk | None:
-        failure: LLMError
-        try:
-            return self._provider.understood(lambda: self._chunk(event), self._request)
-        except LLMError as error:
-            failure = self.with_partial(error)
-        raise failure
-
-    def _chunk(self, event: ServerEvent) -> LLMChunk | None:
-        told = event.json if event.event == "error" or '"error"' in event.data else None
-        if event.event == "error" or (isinstance(told, dict) and isinstance(told.get("error"), (dict, str))):
-            raise error_from_answer(
-                200, self._arrived.headers, event.data, provider=self._provider.name, model=self._request.model
-            )
-        return self._provider.read_event(event)
-
-
-def _request_id(headers: Mapping[str, str]) -> str | None:
-    names = ("x-request-id", "request-id", "x-correlation-id", "x-trace-id")
-    return next((headers[name] for name in names if headers.get(name)), None)
