@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -59,9 +60,11 @@ def path() -> None:
 @config_file.command(short_help="Open the file in an editor.")
 def edit() -> None:
     """Open the settings in $VISUAL or $EDITOR, and save them if they are right."""
-    from ..config import ConfigError, config_path, load_settings
+    from ..config import ConfigError, config_path, load_settings, wrong_rows
     from ..config.rewriting import rewrite_settings, settings_text
 
+    if not is_terminal(sys.stdin) and not (os.environ.get("VISUAL") or os.environ.get("EDITOR")):
+        raise click.UsageError("Run this at a terminal, or name an editor in EDITOR that needs none.")
     place = config_path()
     before = settings_text()
     folder = Path(mkdtemp(prefix="homeostasis-"))  # for the user alone
@@ -72,7 +75,8 @@ def edit() -> None:
         try:
             # As it stands, with the line breaks that the editor makes.
             after = copy.read_bytes().decode()
-            load_settings(copy)
+            if (wrong := wrong_rows(load_settings(copy), copy)) is not None:
+                raise wrong
             break
         except (ConfigError, UnicodeDecodeError) as error:
             for problem in error.problems if isinstance(error, ConfigError) else ["is not UTF-8"]:
@@ -98,14 +102,17 @@ def check(ctx: click.Context, *, as_json: bool) -> None:
 
     Names of providers that nobody has are warned of: a plugin may be missing for now.
     """
-    from ..config import ConfigError, config_path, load_settings
+    from ..config import ConfigError, config_path, load_settings, wrong_rows
     from ..usable import unknown_names
 
     place = config_path()
     problems: tuple[str, ...] = ()
     warnings: list[str] = []
     try:
-        warnings = unknown_names(load_settings())
+        settings = load_settings()
+        warnings = unknown_names(settings)
+        if (wrong := wrong_rows(settings)) is not None:
+            problems = wrong.problems
     except ConfigError as error:
         problems = error.problems
     if as_json:

@@ -50,9 +50,12 @@ def set_key(*, provider: str, key: str | None, label: str | None, no_validate: b
         raise click.UsageError("--deep checks the key, and --no-validate does not: give one of them.")
     from ..api_key_manager import APIKeyManager
     from ..keys.errors import KeyStorageError
+    from ..keys.store import checked_label
     from ..registry import ProviderFactory
 
-    entry = ProviderFactory.describe(provider)  # an unknown name stops us before we ask for a secret
+    # A wrong name stops us before we ask for a secret.
+    entry = ProviderFactory.describe(provider)
+    checked_label(label)
     manager = APIKeyManager()
     secret = _given(entry, key)
     if not no_validate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,9 +30,14 @@ def set_active_provider(*, provider: str) -> None:
     Example: homeostasis llm set-active-provider anthropic
     """
     from ..config import set_active_provider as change
+    from ..errors import UnknownProviderError
     from ..registry import ProviderFactory
 
-    active = change(provider, known=ProviderFactory.describe).active_provider
+    try:
+        active = change(provider, known=ProviderFactory.describe).active_provider
+    except UnknownProviderError as error:
+        hint = "; `auto` stands for whoever has a key" if get_close_matches(provider.lower(), ["auto"]) else ""
+        raise click.ClickException(f"{error}{hint}") from error
     click.echo("Whoever has a key is asked first." if active is None else f"{active} is asked first.")
     if active is not None:
         _tell_if_without_key([active])
@@ -56,7 +62,9 @@ def set_fallback_order(*, providers: tuple[str, ...]) -> None:
     from ..config import set_fallback_order as change
     from ..registry import ProviderFactory
 
-    settings = change(providers, known=ProviderFactory.describe)
+    # As people write lists; no provider's name has a comma.
+    names = [name for given in providers for name in given.rstrip(",").split(",")]
+    settings = change(names, known=ProviderFactory.describe)
     click.echo(f"Asked in this order: {', '.join(settings.fallback_order)}.")
     _tell_if_without_key(settings.fallback_order)
     _tell_if_switched_off(settings)

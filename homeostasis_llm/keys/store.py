@@ -34,7 +34,7 @@ def store_key(provider: str, secret: SecretStr, label: str | None = None, *, set
     cannot be asked what it has. Raises `KeyStorageError`, `KeyValidationError` for what cannot be a label or is empty,
     and `ConfigError`; then nothing is stored.
     """
-    label = _checked(label)
+    label = checked_label(label)
     secret = SecretStr(secret.get_secret_value().strip())
     if not secret.get_secret_value():
         raise KeyValidationError(f"{provider}: the key is empty", provider=provider)
@@ -56,7 +56,7 @@ def store_key(provider: str, secret: SecretStr, label: str | None = None, *, set
 
 def forget_key(provider: str, label: str | None = None, *, settings: Path | None = None) -> bool:
     """Remove that key from the keyring; False where there is none. Raises what `store_key` raises."""
-    label = _checked(label)
+    label = checked_label(label)
     failure: KeyStorageError | None = None
     removed = False
     try:
@@ -71,7 +71,8 @@ def forget_key(provider: str, label: str | None = None, *, settings: Path | None
     return removed
 
 
-def _checked(label: str | None) -> str | None:
+def checked_label(label: str | None) -> str | None:
+    """The label; None for the key without one. Raises `KeyValidationError` for what cannot be one."""
     if label is None or label == DEFAULT_LABEL:
         return None
     if not _LABEL.fullmatch(label):

@@ -129,7 +129,7 @@ def test_a_key_that_cannot_be_mended_is_to_be_copied_again(run: Run, openai: Loo
         (("openai",), "", 2, "There is no key"),
         (("openai", "--key", ""), KEY, 2, "There is no key"),
         (("openai", "--deep", "--no-validate"), KEY, 2, "give one of them"),
-        (("openai", "--no-validate", "--label", "a b"), KEY, 1, "a key's label is of letters"),
+        (("openai", "--label", "a b"), KEY, 1, "a key's label is of letters"),
         (("openai", "--lable", "backup"), KEY, 2, "Did you mean '--label'?"),
         (("openai", "--no-validte"), KEY, 2, "Did you mean"),
         (("openai", KEY), "", 2, "unexpected extra argument"),

@@ -64,6 +64,7 @@ def test_the_fallback_order_is_stored_and_got_back(run: Run) -> None:
 
     assert (done.exit_code, done.stdout) == (0, "Asked in this order: picky, anthropic, openai.\n")
     assert run("llm", "get-fallback-order").stdout == "picky\nanthropic\nopenai\n"
+    assert run("llm", "set-fallback-order", "picky,claude,", "openai").stdout == done.stdout
     assert json.loads(run("llm", "get-fallback-order", "--json").stdout) == {
         "fallback_order": ["picky", "anthropic", "openai"],
         "enable_fallback": True,
@@ -119,8 +120,11 @@ def test_policies_are_stored_one_by_one_and_got_back(run: Run) -> None:
     ("arguments", "exit_code", "says"),
     [
         (("set-active-provider", "opnai"), 1, "did you mean 'openai'?"),
+        (("set-active-provider", "auot"), 1, "`auto` stands for whoever has a key"),
         (("set-active-provider",), 2, "Missing argument 'PROVIDER'"),
         (("set-fallback-order", "openai", "antropic"), 1, "did you mean 'anthropic'"),
+        (("set-fallback-order", "openai,antropic"), 1, "did you mean 'anthropic'"),
+        (("set-fallback-order", ","), 1, "a provider's name is empty"),
         (("set-fallback-order",), 2, "Missing argument"),
         (("set-fallback-enabled", "maybe"), 2, "neither true (1, yes, on) nor false (0, no, off)"),
         (("set-fallback-enabled", ""), 2, "neither true"),
@@ -374,6 +378,16 @@ def test_a_name_that_nobody_has_is_told_but_no_failure(run: Run, settings: Path)
 
 
 # -------------------------------------------------------------------------------------------------------- config edit
+
+
+def test_no_editor_for_a_terminal_is_opened_where_there_is_none(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EDITOR", raising=False)
+    monkeypatch.delenv("VISUAL", raising=False)
+
+    done = run("llm", "config", "edit")
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "Run this at a terminal, or name an editor in EDITOR" in done.stderr
 
 
 @pytest.fixture
