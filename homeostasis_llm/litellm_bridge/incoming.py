@@ -104,11 +104,21 @@ def last_chunk(ending: Any, usage: Any, exchange: Exchange, provider: str) -> LL
 
 def stream_was_cut(exchange: Exchange) -> bool:
     """Whether a stream's body ended without the word its wire format ends with."""
-    watched = exchange.status is not None and bool(exchange.size)
+    watched = exchange.status is not None and bool(exchange.size) and not _is_compressed(exchange)
     if watched and _is_binary(exchange):
         return not any(raw_finish_reason(event) or _LAST_AT_BEDROCK & event.keys() for event in tail_events(exchange))
     text = exchange.headers.get("content-type", "").startswith(("text/event-stream", "application/x-ndjson"))
     return watched and text and _ENDS.search(exchange.tail) is None
+
+
+def said_nothing(exchange: Exchange) -> bool:
+    """Whether a good answer that should have been a stream had no event in it: a page, or nothing at all."""
+    return exchange.status is not None and not _is_compressed(exchange) and not any(tail_events(exchange))
+
+
+def _is_compressed(exchange: Exchange) -> bool:
+    """Whether the end of the body cannot be read, for it was compressed without having been asked to be."""
+    return exchange.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}
 
 
 def tail_events(exchange: Exchange) -> Iterator[Mapping[str, Any]]:

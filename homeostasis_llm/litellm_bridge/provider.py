@@ -26,7 +26,7 @@ from ..response import LLMChunk, LLMResponse, merge_chunks
 from ..timeouts import DEFAULT_TIMEOUT, overlaid
 from .exchange import Exchange
 from .faults import stream_error, to_error
-from .incoming import last_chunk, read_chunk, read_response, stream_was_cut
+from .incoming import last_chunk, read_chunk, read_response, said_nothing, stream_was_cut
 from .lanes import lane_for
 from .outgoing import completion_arguments
 from .pricing import list_price, listed_models
@@ -90,6 +90,11 @@ class LiteLLMProvider(LLMProviderInterface):
     def default_model(self) -> str:
         """The catalog's, or the one given; empty where neither names one."""
         return self._default_model or (self._facts.default_model if self._facts is not None else None) or ""
+
+    @property
+    def timeout(self) -> Timeout:
+        """How long it waits where a request does not say otherwise."""
+        return self._timeout
 
     # An answer may repeat the key, and error trackers show what the frames of a traceback hold. So errors are raised
     # from frames that hold no answer, and no arguments that the key is among.
@@ -339,6 +344,15 @@ class _StreamReader:
         """The last chunk; or what the provider told, or that the connection broke, where the stream was cut."""
         if stream_was_cut(self._exchange):
             return self._with_partial(stream_error(self._exchange, self._provider.name, self._model))
+        if not any(chunk.text or chunk.reasoning or chunk.tool_calls for chunk in self._chunks) and said_nothing(
+            self._exchange
+        ):
+            return InvalidResponseError(
+                f"{self._provider.name} answered with something that is no stream",
+                provider=self._provider.name,
+                model=self._model,
+                status_code=self._exchange.status,
+            )
         try:
             chunk = last_chunk(self._ending, self._usage, self._exchange, self._provider.name)
         except InvalidRequestError as error:

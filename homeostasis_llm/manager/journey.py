@@ -19,6 +19,7 @@ from ..errors import (
     RateLimitError,
     UnsuitableRequestError,
 )
+from ..provider import LLMProviderInterface
 from ..request import LLMRequest
 from ..response import LLMResponse
 from .aftermath import Aftermath
@@ -30,7 +31,7 @@ from .roster import Route, Stop
 from .rules import Action, Rule, rule_for
 from .steps import Ask, Leg, Parts, Pause
 from .target import Target
-from .waits import cut, may_take
+from .waits import kept_within
 
 _LOOK_AGAIN = 0.05
 """Seconds until a provider that somebody else is just probing is looked at again."""
@@ -55,8 +56,11 @@ class Journey:
         policy: Policy,
         *,
         retry: bool,
+        whole: bool = False,
     ) -> None:
+        """With `whole`, each provider is to keep to the deadline itself, for nobody can interrupt it."""
         self._parts = parts
+        self._whole = whole
         self.policy = policy
         self._request = request
         self._settings = settings
@@ -231,7 +235,7 @@ class Journey:
             leg.done = True
             return None
         leg.last_resort = False
-        request = self._request_for(leg, target)
+        request = self._request_for(leg, target, route.provider)
         ticket = parts.gate.enter(
             request, leg.stop, route.provider, self._settings, needs=self._needs, has_place=leg.place is not None
         )
@@ -258,16 +262,17 @@ class Journey:
             leg.place.release()
         leg.place = None
 
-    def _request_for(self, leg: Leg, target: Target) -> LLMRequest:
+    def _request_for(self, leg: Leg, target: Target, provider: LLMProviderInterface) -> LLMRequest:
         """The request as that provider gets it: the very same object where nothing is to be changed."""
         changes: dict[str, object] = {}
         if (target.model or None) != self._request.model:
             changes["model"] = target.model or None
         if self._request.extra and leg.stop != self._first:
             changes["extra"] = {}  # one provider's own parameters, which another would refuse
-        remaining = self._remaining()
-        if remaining is not None and may_take(self._request.timeout) > remaining:
-            changes["timeout"] = cut(self._request.timeout, remaining)
+        if (remaining := self._remaining()) is not None:
+            timeout = kept_within(remaining, self._request.timeout, provider, whole=self._whole)
+            if timeout is not None:
+                changes["timeout"] = timeout
         if not changes:
             return self._request
         twin = copy.copy(self._request)  # keeps the fields of a subclass

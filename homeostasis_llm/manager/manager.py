@@ -131,7 +131,7 @@ class LLMManager:
         asked once. Raises `LLMError`: the one that no other provider would do better at, the only provider's own, or
         `AllProvidersFailedError`.
         """
-        journey = self._journey(request, preferred_provider, enable_retry)
+        journey = self._journey(request, preferred_provider, enable_retry, whole=True)
         if journey.policy.hedge:
             return self._background.run(adrive.complete(journey, self._asleep))
         return drive.complete(journey, self._sleep)
@@ -178,7 +178,7 @@ class LLMManager:
 
     # --------------------------------------------------------------------------------------------------- the way
 
-    def _journey(self, request: LLMRequest, preferred: str | None, retry: bool) -> Journey:
+    def _journey(self, request: LLMRequest, preferred: str | None, retry: bool, *, whole: bool = False) -> Journey:
         if not isinstance(request, LLMRequest):
             raise InvalidRequestError(f"request: must be an LLMRequest, got {type(request).__name__}")
         settings = self._roster.settings()
@@ -189,7 +189,8 @@ class LLMManager:
             stops = stops[:1]
         if preferred is None:
             stops = parts.gate.order(stops, request.model, settings)
-        return Journey(parts, request, settings, stops, self._policies.under(settings.failover), retry=retry)
+        policy = self._policies.under(settings.failover)
+        return Journey(parts, request, settings, stops, policy, retry=retry, whole=whole)
 
     def _ranking(self, settings: Settings) -> Callable[[list[str]], list[str]] | None:
         """How to put in order those of whom the user has set none; None where no policy asks for it."""

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+from ..provider import LLMProviderInterface
 from ..request import Timeout
-
-_UNKNOWN = 120.0
-"""Seconds that `LiteLLMProvider` waits for the first byte where nobody says otherwise."""
+from ..timeouts import DEFAULT_TIMEOUT
 
 
-def may_take(timeout: Timeout | float | None) -> float:
-    """Seconds until an answer begins, at most; what the provider itself is set to is not known here."""
-    if isinstance(timeout, Timeout):
-        waits = [wait for wait in (timeout.first_byte, timeout.total) if wait is not None]
-        return min(waits, default=_UNKNOWN)
-    return _UNKNOWN if timeout is None else timeout
+def kept_within(
+    remaining: float, asked: Timeout | float | None, provider: LLMProviderInterface, *, whole: bool
+) -> Timeout | None:
+    """`asked`, with an answer that begins within `remaining` seconds; None where it would do so anyway.
+
+    With `whole`, it has to end by then. What the provider itself is set to is kept, where that is less.
+    """
+    own = getattr(provider, "timeout", None)  # its author may say so
+    first_byte, total = (_shortest(name, asked, own) for name in ("first_byte", "total"))
+    if first_byte <= remaining and (total <= remaining or not whole):
+        return None
+    return Timeout(
+        connect=_given("connect", asked),
+        first_byte=min(remaining, first_byte),
+        between_chunks=_given("between_chunks", asked),
+        total=min(remaining, total) if whole else _given("total", asked),
+    )
 
 
-def cut(timeout: Timeout | float | None, remaining: float) -> Timeout:
-    """`timeout`, with an answer that begins within `remaining` seconds. How long it then takes is left as it is."""
-    if isinstance(timeout, Timeout):
-        return Timeout(
-            connect=timeout.connect,
-            first_byte=remaining if timeout.first_byte is None else min(remaining, timeout.first_byte),
-            between_chunks=timeout.between_chunks,
-            total=timeout.total,
-        )
-    return Timeout(first_byte=remaining, total=timeout)
+def _shortest(name: Literal["first_byte", "total"], asked: Timeout | float | None, own: object) -> float:
+    """What counts of the request's, the provider's and the default."""
+    found = (_given(name, given) for given in (asked, own, DEFAULT_TIMEOUT))
+    return next((wait for wait in found if wait is not None), float("inf"))
+
+
+def _given(name: Literal["connect", "first_byte", "between_chunks", "total"], given: object) -> float | None:
+    if isinstance(given, Timeout):
+        wait: float | None = getattr(given, name)
+        return wait
+    # A bare number limits the whole answer, and so also how long it may take to begin.
+    return float(given) if isinstance(given, (int, float)) and name in {"first_byte", "total"} else None

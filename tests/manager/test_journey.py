@@ -31,12 +31,14 @@ from homeostasis_llm import (
     RateLimitError,
     RetryConfig,
     ServerError,
+    Timeout,
     UnsuitableRequestError,
 )
 from homeostasis_llm.config import Settings
 from homeostasis_llm.manager.board import HealthBoard, Permit
 from homeostasis_llm.manager.breaker import BreakerConfig
 from homeostasis_llm.manager.steps import Ask, Pause
+from homeostasis_llm.timeouts import DEFAULT_TIMEOUT, overlaid
 from tests.manager.scripted import HELLO, ONCE, PATIENT, START, Says, Time, asked, managed
 
 DOWN = ServerError("out of order", status_code=500)
@@ -260,9 +262,27 @@ def test_each_try_may_take_no_longer_than_is_left(time: Time) -> None:
 def test_a_request_with_time_enough_reaches_its_provider_as_the_very_same_object(time: Time) -> None:
     first = Says("first")
 
-    managed(first, time=time).complete(HELLO)
+    managed(first, time=time, retry_config=RetryConfig(deadline=600)).complete(HELLO)
+    list(managed(first, time=time).complete_stream(HELLO))
 
-    assert first.asked[0] is HELLO
+    assert first.asked[0] is first.asked[1] is HELLO
+
+
+@pytest.mark.parametrize("asked_for", [None, Timeout(connect=1), Timeout(first_byte=3), 4.0], ids=repr)
+@pytest.mark.parametrize("own", [Timeout(first_byte=5, total=50), 2.0, None], ids=repr)
+def test_the_deadline_makes_no_wait_longer(time: Time, asked_for: Any, own: Any) -> None:
+    class Hurried(Says):
+        timeout = own
+
+    first = Hurried("first")
+    request = LLMRequest(messages=HELLO.messages, timeout=asked_for)
+
+    managed(first, time=time, retry_config=RetryConfig(deadline=20)).complete(request)
+
+    got = overlaid(overlaid(DEFAULT_TIMEOUT, own), first.asked[0].timeout)
+    without = overlaid(overlaid(DEFAULT_TIMEOUT, own), asked_for)
+    assert (got.first_byte, got.total) == (min(20, without.first_byte or 0), min(20, without.total or 0))
+    assert (got.connect, got.between_chunks) == (without.connect, without.between_chunks)
 
 
 # ------------------------------------------------------------------------------------------------- failing over
