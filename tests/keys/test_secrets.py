@@ -24,6 +24,7 @@ from urllib.parse import quote, quote_plus
 import keyring
 import keyring.backends.null
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from langchain_core.load import dumpd, dumps
@@ -41,6 +42,7 @@ from homeostasis_llm import (
     LLMResponse,
     ProviderFactory,
 )
+from homeostasis_llm.cli import homeostasis
 from homeostasis_llm.config import ConfigError, config_path, load_settings
 from homeostasis_llm.keys.lookup import key_reports, key_status
 from tests.loopback import Loopback, Scripted
@@ -406,3 +408,34 @@ def test_no_key_is_in_the_error_of_one_that_is_not_stored(key: str, loopback: Lo
         with listening() as heard:
             check = manager.check_key("openai", key)
     assert_absent(key, *shown(check), pickled(check), *heard)
+
+
+# ----------------------------------------------------------------------------------------------------- the terminal
+
+
+@_over_http
+@given(key=_sendable)
+def test_no_key_is_in_what_a_command_prints(key: str, loopback: Loopback) -> None:
+    echoes(loopback, key)
+    commands = [
+        ("set-key", "openai"),
+        ("set-key", "openai", "--no-validate", "--label", "work"),
+        ("set-key", "openai", "--key", key),
+        ("set-key", "opnai", "--key", key),
+        ("list-keys", "--show-masked", "--verbose"),
+        ("list-keys", "--json"),
+        ("validate-key", "openai", "--verbose"),
+        ("validate-key", "openai", "--json"),
+        ("test-providers", "-p", "openai"),
+        ("provider-status", "--verbose"),
+        ("config", "show"),
+        ("remove-key", "openai", "--label", "work"),
+    ]
+    for command in commands:
+        with pytest.MonkeyPatch.context() as patch, listening() as heard:
+            patch.setenv("HOMEOSTASIS_OPENAI_BASE_URL", f"{loopback.url}/v1")
+            if command[0] != "set-key":
+                patch.setenv("OPENAI_API_KEY", key)
+            done = CliRunner().invoke(homeostasis, ["llm", *command], input=f"{key}\n")
+        assert done.output
+        assert_absent(key, done.output, *heard)
