@@ -35,7 +35,7 @@ class Endpoint:
     provider: str
     url: str
     auth: str
-    """`bearer`, `header:<name>`, `query:<name>` or `none`."""
+    """`bearer`, `scheme:<word>`, `header:<name>`, `query:<name>` or `none`."""
 
     def headers(self, key: str) -> dict[str, str]:
         """The headers that show `key`, and those without which nothing is answered."""
@@ -43,6 +43,8 @@ class Endpoint:
         kind, _, name = self.auth.partition(":")
         if key and kind in {"bearer", "header"}:
             headers[name or "Authorization"] = f"Bearer {key}" if kind == "bearer" else key
+        elif key and kind == "scheme":
+            headers["Authorization"] = f"{name} {key}"
         return headers
 
     def params(self, key: str) -> dict[str, str]:
