@@ -14,6 +14,7 @@ from tests.loopback import Loopback
 
 from .servers import KEY, accept, assert_not_shown, refuse
 from .sessions import homeostasis
+from .test_completion import commands
 
 __all__ = ["folder", "keep"]  # fixtures
 
@@ -283,31 +284,41 @@ def test_the_former_password_is_typed_unseen_and_again_if_wrong(
 # -------------------------------------------------------------------------------------------------- all other commands
 
 
+COMMANDS: list[tuple[tuple[str, ...], str]] = [
+    (("ask", "Hello", "-p", "llama_cpp", "--max-tokens", "2", "-v"), "llama_cpp"),
+    (("models", "llama_cpp"), "smollm2"),
+    (("providers",), "DEFAULT MODEL"),
+    (("reset-health",), "All providers: asked again"),
+    (("status",), "PROVIDER"),
+    (("list-keys",), "environment variable MISTRAL_API_KEY"),
+    (("list-keys", "--json"), '"provider": "mistral"'),
+    (("remove-key", "openai"), "the keyring has no such key"),
+    (("validate-key", "openai"), "openai: No key was found"),
+    (("set-active-provider", "mistral"), "mistral is asked first."),
+    (("get-active-provider",), "auto"),
+    (("set-fallback-order", "mistral", "openai"), "Asked in this order: mistral, openai."),
+    (("get-fallback-order",), "openrouter"),
+    (("set-fallback-enabled", "yes"), "When a provider fails, others are asked."),
+    (("set-openrouter-unified", "true"), "OpenRouter stands in for anthropic, openai."),
+    (("set-provider-policies", "--cost", "low"), "Cost low"),
+    (("get-provider-policies",), "reliability  high"),
+    (("provider-status", "-v"), "its key was found"),
+    (("auto-configure",), "1. mistral: "),
+    (("config", "show"), "provider_policies.cost"),
+    (("config", "path"), "config.toml"),
+    (("config", "check"), "the defaults hold"),
+    (("doctor",), "WHAT WAS FOUND"),
+    (("completion", "fish"), "complete --no-files"),
+    (("import-legacy",), "nothing of the former package is there"),
+]
+"""What is run at a terminal, and a part of what is then shown."""
+
+IN_SESSIONS = {"set-key", "config edit", "test-providers"}
+"""Commands that the tests above have run there, question by question."""
+
+
 @pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (("list-keys",), "environment variable MISTRAL_API_KEY"),
-        (("list-keys", "--json"), '"provider": "mistral"'),
-        (("remove-key", "openai"), "the keyring has no such key"),
-        (("validate-key", "openai"), "openai: No key was found"),
-        (("set-active-provider", "mistral"), "mistral is asked first."),
-        (("get-active-provider",), "auto"),
-        (("set-fallback-order", "mistral", "openai"), "Asked in this order: mistral, openai."),
-        (("get-fallback-order",), "openrouter"),
-        (("set-fallback-enabled", "yes"), "When a provider fails, others are asked."),
-        (("set-openrouter-unified", "true"), "OpenRouter stands in for anthropic, openai."),
-        (("set-provider-policies", "--cost", "low"), "Cost low"),
-        (("get-provider-policies",), "reliability  high"),
-        (("provider-status", "-v"), "its key was found"),
-        (("auto-configure",), "1. mistral: "),
-        (("config", "show"), "provider_policies.cost"),
-        (("config", "path"), "config.toml"),
-        (("config", "check"), "the defaults hold"),
-        (("doctor",), "WHAT WAS FOUND"),
-        (("completion", "fish"), "complete --no-files"),
-        (("import-legacy",), "nothing of the former package is there"),
-    ],
-    ids=lambda given: " ".join(given) if isinstance(given, tuple) else "",
+    ("arguments", "says"), COMMANDS, ids=lambda given: " ".join(given) if isinstance(given, tuple) else ""
 )
 def test_every_command_runs_at_a_terminal(arguments: tuple[str, ...], says: str, environment: Environment) -> None:
     environment["MISTRAL_API_KEY"] = KEY
@@ -319,6 +330,14 @@ def test_every_command_runs_at_a_terminal(arguments: tuple[str, ...], says: str,
     assert exit_code == (1 if arguments[0] in {"remove-key", "validate-key", "import-legacy"} else 0)
     assert "Traceback" not in session.shown
     assert_not_shown(session.shown)
+
+
+def test_every_command_for_people_is_run_at_a_terminal_here() -> None:
+    run = IN_SESSIONS | {" ".join(arguments[: 2 if arguments[0] == "config" else 1]) for arguments, _ in COMMANDS}
+    # Recordings are made and checked by those who write tests, who have tests of their own.
+    every = {name.removeprefix("llm ") for name, _ in commands() if not name.startswith("llm cassettes")}
+
+    assert run == every
 
 
 def test_a_table_is_drawn_for_a_terminal_alone(environment: Environment) -> None:
