@@ -16,6 +16,8 @@ from .exchange import current_exchange
 _AT_IMPORT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it fetches the list from the network and prints when it cannot
     "LITELLM_MODE": "PRODUCTION",  # else it loads a `.env` of the working directory into the environment
+    # Else the first request to Anthropic that has a schema fetches a list from the network; it is read below.
+    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
 }
 
 
@@ -29,6 +31,9 @@ def load_litellm() -> Any:
         for logger in loggers:
             logger.disabled = True  # at DEBUG, it would print of its own making
         import litellm
+        from litellm.anthropic_beta_headers_manager import get_provider_name
+
+        get_provider_name("anthropic")  # reads the list, and keeps it
     # pydantic says this of litellm's own types, at the first call that uses one.
     warnings.filterwarnings("ignore", r"Items? .* on TypedDict class .* using the `ReadOnly` qualifier", UserWarning)
     # Nor do these help anybody: litellm puts one API's counts and parts into the types of another.

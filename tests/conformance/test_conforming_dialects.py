@@ -5,24 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+import pytest
+
 from homeostasis_llm.litellm_bridge.provider import LiteLLMProvider
 from homeostasis_llm.testing import ProviderConformance
-from homeostasis_llm.testing.conformance import Wire
-from homeostasis_llm.testing.conformance.wires import OpenAIWire
+from homeostasis_llm.testing.conformance import Wire, wires
 
-_NO_STREAM = "litellm makes an empty answer of a stream's answer that holds no event, and the bridge does not look"
-
-_OF_ALL = {
-    "test_a_stream_without_anything_is_an_error": _NO_STREAM,
-    "test_an_answer_that_cannot_be_read_is_an_error": _NO_STREAM,
-}
+from . import litellm_faults
 
 
 class OverLiteLLM(ProviderConformance):
     """What the dialects have in common."""
 
     name: ClassVar[str]
-    known_faults: ClassVar[Mapping[str, str]] = _OF_ALL
 
     def make_provider(self, api_key: str, base_url: str | None) -> LiteLLMProvider:
         return LiteLLMProvider(self.name, api_key, base_url=base_url)
@@ -30,5 +25,65 @@ class OverLiteLLM(ProviderConformance):
 
 class TestOpenAI(OverLiteLLM):
     name = "openai"
-    wire: ClassVar[Wire | None] = OpenAIWire()
+    wire: ClassVar[Wire | None] = wires.OpenAIWire()
     model = "gpt-4o"
+
+
+class TestAnthropic(OverLiteLLM):
+    name = "anthropic"
+    wire: ClassVar[Wire | None] = wires.AnthropicWire()
+    model = "claude-sonnet-4-5"
+    known_faults: ClassVar[Mapping[str, str]] = litellm_faults.ANTHROPIC
+
+
+class TestGemini(OverLiteLLM):
+    name = "gemini"
+    wire: ClassVar[Wire | None] = wires.GeminiWire()
+    model = "gemini-2.5-flash"
+    known_faults: ClassVar[Mapping[str, str]] = litellm_faults.GEMINI
+
+
+class TestCohere(OverLiteLLM):
+    name = "cohere"
+    wire: ClassVar[Wire | None] = wires.CohereWire()
+    model = "command-r"
+    known_faults: ClassVar[Mapping[str, str]] = litellm_faults.COHERE
+
+
+class TestMistral(OverLiteLLM):
+    name = "mistral"
+    wire: ClassVar[Wire | None] = wires.MistralWire()
+    model = "mistral-small-latest"
+    known_faults: ClassVar[Mapping[str, str]] = litellm_faults.MISTRAL
+
+
+class TestGroq(OverLiteLLM):
+    name = "groq"
+    wire: ClassVar[Wire | None] = wires.GroqWire()
+    model = "openai/gpt-oss-20b"
+    known_faults: ClassVar[Mapping[str, str]] = litellm_faults.GROQ
+
+
+class TestOpenRouter(OverLiteLLM):
+    name = "openrouter"
+    wire: ClassVar[Wire | None] = wires.OpenRouterWire()
+    model = "openai/gpt-oss-120b"
+    known_faults: ClassVar[Mapping[str, str]] = litellm_faults.OPENROUTER
+
+
+# The client that litellm asks about the model with connects while the server is closed.
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
+class TestOllama(OverLiteLLM):
+    name = "ollama"
+    wire: ClassVar[Wire | None] = wires.OllamaWire()
+    model = "llama3.1"
+    known_faults: ClassVar[Mapping[str, str]] = litellm_faults.OLLAMA
+    needs_key = False
+
+
+class TestBedrock(OverLiteLLM):
+    name = "bedrock"
+    wire: ClassVar[Wire | None] = wires.BedrockWire()
+    model = "global.amazon.nova-2-lite-v1:0"
+    known_faults: ClassVar[Mapping[str, str]] = litellm_faults.BEDROCK
+    supports_listing = False

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ....catalog import our_variable
 from ....errors import UnknownProviderError
 from ....provider import LLMProviderInterface
 from ....registry import ProviderFactory
@@ -49,12 +50,20 @@ class ExposureRules(Declarations):
 
         provider = bench.provider
         model = good("as_chat_model", provider.as_chat_model)
+        needs_key, key = self.needs_key, self.key
         # An object cannot be loaded again from JSON; the provider of a name can.
         given = provider.name if name == "test_serdes" else provider
 
         class Suite(ChatModelUnitTests):
             chat_model_class = type(model)
             chat_model_params = {"provider": given, "model": "zorb-model-1"}  # noqa: RUF012  # a property of theirs
+
+            @property
+            def init_from_env_params(self) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
+                if not needs_key:
+                    return {}, {}, {}
+                variables = {our_variable(provider.name, "API_KEY"): key}
+                return variables, {"provider": provider.name, "model": "zorb-model-1"}, {"api_key": key}
 
             @property
             def standard_chat_model_params(self) -> dict[str, Any]:

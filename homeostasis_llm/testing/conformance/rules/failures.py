@@ -23,7 +23,7 @@ from ....errors import (
     RateLimitError,
     ServerError,
 )
-from ..bench import STREAMED, WAYS, WHOLE, Bench
+from ..bench import CROSSED, STREAMED, WHOLE, Bench
 from ..declarations import Declarations
 from ..serving import Answered
 from ..verdicts import require
@@ -44,6 +44,9 @@ STATUSES: dict[int, type[LLMError]] = {
     504: LLMTimeoutError,
     529: OverloadedError,
 }
+
+_PATIENCE = 20.0
+"""Seconds: far more than was given, for a busy machine has its own time."""
 
 _WAIT = 7.0
 _NOW = 1_700_000_000.0
@@ -66,7 +69,7 @@ class FailureRules(Declarations):
     def test_a_status_has_its_error(self, bench: Bench, status: int) -> None:
         expected = STATUSES[status]
         bench.fail(status, "that went wrong for zorb")
-        for way, error in bench.failures(ways=(WAYS[0], WAYS[3])):
+        for way, error in bench.failures(ways=CROSSED):
             require(
                 isinstance(error, expected),
                 f"{way} raised {type(error).__name__} ({error}) for status {status}: raise {expected.__name__}; "
@@ -79,7 +82,7 @@ class FailureRules(Declarations):
 
     def test_an_error_tells_what_the_provider_said(self, bench: Bench) -> None:
         bench.fail(400, "that went wrong for zorb")
-        for way, error in bench.failures():
+        for way, error in bench.failures(ways=CROSSED):
             require(
                 "that went wrong for zorb" in str(error),
                 f"{way} raised {type(error).__name__} with the text {str(error)!r}, without the provider's own words: "
@@ -88,7 +91,7 @@ class FailureRules(Declarations):
 
     def test_an_error_names_the_provider(self, bench: Bench) -> None:
         bench.fail(500)
-        for way, error in bench.failures():
+        for way, error in bench.failures(ways=CROSSED):
             require(
                 error.provider == bench.provider.name,
                 f"{way} raised an error whose provider is {error.provider!r}: give it provider=self.name.",
@@ -98,7 +101,7 @@ class FailureRules(Declarations):
         server = bench.server
         for status in (429, 500):
             bench.fail(status)
-            for way, _ in bench.failures(ways=WAYS[:3:2]):
+            for way, _ in bench.failures(ways=CROSSED):
                 require(
                     server.count == 1,
                     f"{way} has sent {server.count} requests when the server answered {status}: send one, and raise. "
@@ -119,7 +122,7 @@ class FailureRules(Declarations):
     @pytest.mark.parametrize("status", [403, 502])
     def test_a_web_page_is_an_error_without_its_text(self, bench: Bench, status: int) -> None:
         bench.serve(Answered(status=status, media_type="text/html", body=_PAGE))
-        for way, error in bench.failures():
+        for way, error in bench.failures(ways=CROSSED):
             require(
                 isinstance(error, STATUSES[status]) and "<" not in str(error),
                 f"{way} raised {type(error).__name__} ({error}) for a proxy's web page with status {status}: raise "
@@ -129,7 +132,7 @@ class FailureRules(Declarations):
     @pytest.mark.parametrize("status", [401, 429, 500])
     def test_an_empty_body_is_an_error_all_the_same(self, bench: Bench, status: int) -> None:
         bench.serve(Answered(status=status))
-        for way, error in bench.failures():
+        for way, error in bench.failures(ways=CROSSED):
             require(
                 isinstance(error, STATUSES[status]) and str(error),
                 f"{way} raised {type(error).__name__} ({error}) for status {status} without a body: raise "
@@ -139,7 +142,7 @@ class FailureRules(Declarations):
     @pytest.mark.parametrize("form", WAITS)
     def test_the_wait_is_told(self, bench: Bench, form: str) -> None:
         bench.fail(429, headers=WAITS[form])
-        for way, error in bench.failures(ways=(WAYS[0], WAYS[1], WAYS[3])):
+        for way, error in bench.failures(ways=CROSSED):
             require(
                 error.retry_after is not None and abs(error.retry_after - _WAIT) < 0.01,
                 f"{way} says that one has to wait {error.retry_after!r} s where the server told {_WAIT:g} s ({form}): "
@@ -159,7 +162,7 @@ class FailureRules(Declarations):
         header = bench.wire.request_id_header
         self.needs_of_wire(header, "header with a request's number")
         bench.fail(500, headers={str(header): "req-zorb-2"})
-        for way, error in bench.failures():
+        for way, error in bench.failures(ways=CROSSED):
             require(
                 error.request_id == "req-zorb-2",
                 f"{way} raised an error whose request_id is {error.request_id!r}: put the header {header} there; "
@@ -180,7 +183,7 @@ class FailureRules(Declarations):
 
     def test_errors_survive_copies_and_pickles(self, bench: Bench) -> None:
         bench.fail(429, headers={"retry-after": "7"})
-        for way, error in bench.failures(ways=WAYS[:3:2]):
+        for way, error in bench.failures(ways=CROSSED):
             for made, how in ((copy.copy, "copy"), (copy.deepcopy, "deepcopy"), (_pickled, "pickle")):
                 try:
                     twin = made(error)
@@ -218,28 +221,20 @@ class FailureRules(Declarations):
 
     def test_a_request_may_limit_its_time(self, bench: Bench) -> None:
         bench.serve(Answered(then="silence"))
-        for way, error in bench.failures(bench.request(timeout=0.3), ways=(WAYS[0], WAYS[3])):
-            require(
-                isinstance(error, LLMTimeoutError),
-                f"{way} raised {type(error).__name__} ({error}) when request.timeout was over: raise LLMTimeoutError.",
-            )
-
-    def test_the_time_of_a_request_is_the_time_it_takes(self, bench: Bench) -> None:
-        bench.serve(Answered(then="silence"))
-        for way in (WAYS[0], WAYS[3]):
-            started = time.monotonic()
-            list(bench.failures(bench.request(timeout=0.3), ways=(way,)))
+        started = time.monotonic()
+        for way, error in bench.failures(bench.request(timeout=0.2), ways=CROSSED):
             took = time.monotonic() - started
             require(
-                took < 10,
-                f"{way} took {took:.0f} s for a request whose timeout is 0.3 s: give request.timeout to your HTTP "
-                "client.",
+                isinstance(error, LLMTimeoutError) and took < _PATIENCE,
+                f"{way} raised {type(error).__name__} ({error}) after {took:.1f} s where request.timeout was 0.2 s: "
+                "give it "
+                "to your HTTP client, and raise LLMTimeoutError.",
             )
 
     def test_a_redirect_is_not_followed(self, bench: Bench) -> None:
         server = bench.server
         bench.serve(Answered(status=307, headers={"location": f"{server.url}/elsewhere"}))
-        for way, error in bench.failures(ways=(WAYS[0], WAYS[3])):
+        for way, error in bench.failures(ways=CROSSED):
             require(
                 not any(request.path == "/elsewhere" for request in server.requests),
                 f"{way} has followed a redirect and raised {type(error).__name__} in the end: do not follow redirects; "

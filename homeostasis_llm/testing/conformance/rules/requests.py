@@ -65,7 +65,7 @@ PARTS: dict[str, tuple[ContentPart, str]] = {
     ),
 }
 
-UNICODE = 'Grüße 你好 مرحبا 🧑‍🚀 𝔘𝔫𝔦𝔠𝔬𝔡𝔢 e\u0301 \u2028 "quoted" back\\slash'
+UNICODE = 'Grüße 你好 مرحبا 🧑‍🚀 𝔘𝔫𝔦𝔠𝔬𝔡𝔢 e\u0301 "quoted" back\\slash'
 
 _MADE_UP = ("temperature", "top_p", "topp", "seed", "stop", "stop_sequences", "stopsequences", "frequency_penalty")
 
