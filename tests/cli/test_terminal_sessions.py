@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -317,9 +318,15 @@ IN_SESSIONS = {"set-key", "config edit", "test-providers"}
 """Commands that the tests above have run there, question by question."""
 
 
-@pytest.mark.parametrize(
+FAILING = {"remove-key", "validate-key", "import-legacy"}
+"""Which of them have nothing to work on."""
+
+each_command = pytest.mark.parametrize(
     ("arguments", "says"), COMMANDS, ids=lambda given: " ".join(given) if isinstance(given, tuple) else ""
 )
+
+
+@each_command
 def test_every_command_runs_at_a_terminal(arguments: tuple[str, ...], says: str, environment: Environment) -> None:
     environment["MISTRAL_API_KEY"] = KEY
 
@@ -327,9 +334,27 @@ def test_every_command_runs_at_a_terminal(arguments: tuple[str, ...], says: str,
         session.expect(says)
         exit_code = session.ended()
 
-    assert exit_code == (1 if arguments[0] in {"remove-key", "validate-key", "import-legacy"} else 0)
+    assert exit_code == (1 if arguments[0] in FAILING else 0)
     assert "Traceback" not in session.shown
     assert_not_shown(session.shown)
+
+
+@each_command
+def test_every_command_runs_with_pipes_and_draws_nothing(
+    arguments: tuple[str, ...], says: str, environment: Environment
+) -> None:
+    environment["MISTRAL_API_KEY"] = KEY
+    program = Path(sys.executable).with_name("homeostasis")
+
+    done = subprocess.run(
+        [program, "llm", *arguments], env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+
+    printed = (done.stdout + done.stderr).decode()
+    assert says in printed
+    assert done.returncode == (1 if arguments[0] in FAILING else 0)
+    assert not {"\x1b", "─", "Traceback"} & {*printed, *printed.split()}
+    assert_not_shown(printed)
 
 
 def test_every_command_for_people_is_run_at_a_terminal_here() -> None:
