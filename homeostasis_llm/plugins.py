@@ -22,7 +22,8 @@ from .provider import LLMProviderInterface, UnknownOptionError
 _log = logging.getLogger(__name__)
 
 GROUP = "homeostasis_llm.providers"
-"""The entry-point group: the provider's name, and its class or a function that makes it."""
+"""The entry-point group: the provider's name, and its class, a function that makes it, or a row: a mapping as in
+`rows.shipped_row`."""
 
 ProviderMaker = Callable[..., LLMProviderInterface]
 """A class or a function; called with the key, `""` where there is none, and the options as keywords."""
@@ -61,6 +62,8 @@ def load(name: str, claims: Sequence[EntryPoint]) -> ProviderMaker:
         _log.debug("%s cannot be loaded", whose(entry_point), exc_info=True)
         failure = _broken(name, entry_point, "cannot be loaded", error)
     else:
+        if isinstance(found, Mapping):
+            return _row(name, entry_point, found)
         if not (wrong := not_a_maker(found)):
             maker: ProviderMaker = found
             return maker
@@ -78,6 +81,18 @@ def make(
         raise
     except Exception as error:  # noqa: BLE001  # as in load
         failure = _broken(name, entry_point, "cannot make its provider", error)
+    raise failure
+
+
+def _row(name: str, entry_point: EntryPoint, described: Mapping[str, Any]) -> ProviderMaker:
+    from .rows import shipped_row
+
+    try:
+        return shipped_row(name, described)
+    except ValueError as error:
+        failure = BrokenPluginError(
+            f"the plugin {entry_point.name!r} of {whose(entry_point)} is a row with a mistake: {error}", provider=name
+        )
     raise failure
 
 

@@ -1,7 +1,8 @@
-"""Make a provider from its name: one registered at run time, else a plugin's, else one that litellm asks for us.
+"""Make a provider from its name: one registered at run time, else a plugin's, else the user's row, else litellm's.
 
 Listing names imports neither a plugin nor litellm. A plugin may take the place of a row of the catalog, which is how a
-better adapter gets in; two plugins may not have one name. A broken plugin is an error for those alone who ask for it.
+better adapter gets in; two plugins may not have one name, and a row of the user's takes nobody's. A broken plugin or
+row is an error for those alone who ask for it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from .catalog import ProviderFacts, all_facts, canonical_name, facts_of, our_variable, plain_name
-from .config import Settings, config_path, load_settings, provider_options
+from .config import ConfigError, Settings, config_path, load_settings, provider_options
 from .endpoints import base_url_from_environment
 from .errors import APIKeyMissingError, BrokenPluginError, InvalidRequestError, UnknownProviderError
 from .keys.lookup import KeyStatus, key_status
@@ -26,6 +27,7 @@ from .litellm_names import litellm_chat_names, litellm_names
 from .plugins import ProviderMaker, check_options, distribution, find_plugins, load, made_by, make, not_a_maker, whose
 from .provider import LLMProviderInterface, UnknownOptionError
 from .redaction import remember
+from .rows import Row, broken_row, row_of, where
 
 _LONGEST_NAME = 60
 """Characters of an unknown name that its error repeats."""
@@ -37,11 +39,11 @@ class ProviderEntry:
 
     name: str
     source: str
-    """Where it comes from: `registered`, `plugin <distribution> <version>`, `catalog` or `litellm`."""
+    """Where it comes from: `registered`, `plugin <distribution> <version>`, `settings`, `catalog` or `litellm`."""
     default_model: str | None = None
     """None where only the provider itself could tell."""
     facts: ProviderFacts | None = None
-    """The catalog's row of that name, also where something else has taken its place."""
+    """The catalog's row of that name, also where something else has taken its place; or the row that makes it."""
     needs_key: bool | None = None
     """Whether it is of use only with a key; None where that is not known without asking or loading anybody."""
     key_prefix: str = ""
@@ -89,7 +91,7 @@ class ProviderFactory:
             option: given for option, given in provider_options(known, settings).items() if said.get(option) is None
         }
         try:
-            return cls._made(name, known, api_key, said | configured)
+            return cls._made(name, known, api_key, said | configured, _Rows(settings, path))
         except UnknownOptionError as error:
             if error.option not in configured:
                 raise
@@ -97,14 +99,21 @@ class ProviderFactory:
         raise failure
 
     @classmethod
-    def _made(cls, name: str, known: str, api_key: SecretStr | None, options: dict[str, Any]) -> LLMProviderInterface:
+    def _made(
+        cls, name: str, known: str, api_key: SecretStr | None, options: dict[str, Any], rows: _Rows
+    ) -> LLMProviderInterface:
         with cls._lock:
             registered = cls._registered.get(known)
         if registered is not None:
             return made_by(registered[1], registered[0], _key_if_any(known, api_key, registered[1]), options)
-        if claims := find_plugins().get(known):
+        claims = find_plugins().get(known, ())
+        if problem := rows.problem(known, claims):
+            raise BrokenPluginError(problem, provider=known)
+        if claims:
             maker = load(known, claims)
             return make(known, claims[0], maker, _key_if_any(known, api_key, maker), options)
+        if (row := rows.get(known)) is not None:
+            return made_by(row, known, _key_if_any(known, api_key, row), options)
         return _litellm_provider(name, known, api_key, options)
 
     @classmethod
@@ -138,42 +147,47 @@ class ProviderFactory:
                 raise UnknownProviderError(f"unregister({name!r}): nothing is registered under that name")
 
     @classmethod
-    def describe(cls, name: str, *, load_plugin: bool = False) -> ProviderEntry:
+    def describe(cls, name: str, *, load_plugin: bool = False, settings: Settings | None = None) -> ProviderEntry:
         """What is known of that name; `load_plugin` imports its plugin, to find out whether it works.
 
-        Raises `UnknownProviderError`.
+        `settings` are by default the user's own. Raises `UnknownProviderError`, and `ConfigError` where the settings
+        might know the name, and cannot be read.
         """
         known = _checked(name)
         with cls._lock:
             registered = cls._registered.get(known)
-        entry = _entry(known, registered, find_plugins().get(known, ()), load_plugin=load_plugin)
+        rows = _Rows(settings)
+        entry = _entry(known, registered, find_plugins().get(known, ()), rows, load_plugin=load_plugin)
         if entry is None:
+            rows.check()
             raise _unknown(name, cls._names())
         return entry
 
     @classmethod
-    def entries(cls, *, load_plugins: bool = False) -> list[ProviderEntry]:
-        """`describe` for each of `get_supported_providers`. Raises nothing: a broken plugin has its `problem`."""
+    def entries(cls, *, load_plugins: bool = False, settings: Settings | None = None) -> list[ProviderEntry]:
+        """`describe` for each of `get_supported_providers`. Raises nothing: what is broken has its `problem`."""
         with cls._lock:
             registered = dict(cls._registered)
         plugins = find_plugins()
+        rows = _Rows(settings)
         found = (
-            _entry(known, registered.get(known), plugins.get(known, ()), load_plugin=load_plugins)
-            for known in cls._names()
+            _entry(known, registered.get(known), plugins.get(known, ()), rows, load_plugin=load_plugins)
+            for known in cls._names(rows)
         )
         return sorted((entry for entry in found if entry is not None), key=lambda entry: entry.name)
 
     @classmethod
-    def _names(cls) -> dict[str, str]:
+    def _names(cls, rows: _Rows | None = None) -> dict[str, str]:
         """Each name as it is shown, by its canonical form."""
-        rows = all_facts()
+        catalog = all_facts()
         # What litellm calls a row of ours is no provider beside it.
-        routes = {facts.litellm_name for facts in rows.values()}
+        routes = {facts.litellm_name for facts in catalog.values()}
         names = {canonical_name(name): name for name in litellm_chat_names() if name not in routes}
+        names |= {known: known for known in (rows or _Rows()).names()}
         names |= {known: claims[0].name.lower() for known, claims in find_plugins().items()}
         with cls._lock:
             names |= {known: shown for known, (shown, _) in cls._registered.items()}
-        return {**names, **{name: name for name in rows}}
+        return {**names, **{name: name for name in catalog}}
 
     @classmethod
     def _holder(cls, known: str) -> str | None:
@@ -185,7 +199,55 @@ class ProviderFactory:
         facts = facts_of(known)
         if facts is not None:
             return f"{facts.name!r} of the catalog"
+        if known in _Rows().names():
+            return f"a row of the settings ({where(known, None)})"
         return "one of litellm's" if known in _litellm_spellings() else None
+
+
+class _Rows:
+    """The rows of the user's settings, which are read when first asked for."""
+
+    def __init__(self, settings: Settings | None = None, path: Path | None = None) -> None:
+        self._settings, self._path = settings, path
+        self._unread: ConfigError | None = None
+
+    def check(self) -> None:
+        """Raise the `ConfigError` of settings that could not be read."""
+        if self._unread is not None:
+            raise self._unread
+
+    def names(self) -> list[str]:
+        """The rows' names, also of those that are broken."""
+        found = self._read()
+        return [*found.broken, *(name for name, own in found.providers.items() if own.dialect is not None)]
+
+    def get(self, known: str) -> Row | None:
+        """The row of that name."""
+        return row_of(known, self._read()) if self._is_own(known) else None
+
+    def problem(self, known: str, claims: Sequence[EntryPoint]) -> str:
+        """Why the row of that name cannot be used; empty where it can, and where there is none."""
+        if broken := broken_row(known, self._read(), self._path):
+            return broken
+        if not self._is_own(known):
+            return ""
+        holder = f"the plugin {whose(claims[0])}" if claims else None
+        if known in _litellm_spellings():
+            holder = "one of litellm's"
+        return "" if holder is None else f"{where(known, self._path)}: the name {known!r} is taken by {holder}"
+
+    def _is_own(self, known: str) -> bool:
+        own = self._read().providers.get(known)
+        return own is not None and own.dialect is not None
+
+    def _read(self) -> Settings:
+        if self._settings is None:
+            try:
+                self._settings = load_settings(self._path)
+            except ConfigError as error:
+                # Whoever asks for a name that might be in there is told; a list of names does without.
+                self._settings, self._unread = Settings(), error
+        return self._settings
 
 
 def _secret(api_key: str | SecretStr | None) -> SecretStr | None:
@@ -292,7 +354,12 @@ def _missing(facts: ProviderFacts, status: KeyStatus) -> APIKeyMissingError:
 
 
 def _entry(
-    known: str, registered: tuple[str, ProviderMaker] | None, claims: Sequence[EntryPoint], *, load_plugin: bool
+    known: str,
+    registered: tuple[str, ProviderMaker] | None,
+    claims: Sequence[EntryPoint],
+    rows: _Rows,
+    *,
+    load_plugin: bool,
 ) -> ProviderEntry | None:
     facts = facts_of(known)
     if registered is not None:
@@ -305,6 +372,9 @@ def _entry(
             needs_key=_needs_key(maker),
             key_prefix=_key_prefix(maker, facts),
         )
+    broken = rows.problem(known, claims)
+    if broken:
+        return ProviderEntry(name=known, source="settings", facts=facts, problem=broken)
     if claims:
         loaded, problem = None, None
         try:
@@ -315,7 +385,7 @@ def _entry(
             name=claims[0].name.lower() if facts is None else known,
             source=f"plugin {' and '.join(map(distribution, claims))}",
             default_model=_default_model(loaded),
-            facts=facts,
+            facts=loaded.facts if isinstance(loaded, Row) else facts,
             needs_key=_needs_key(loaded),
             key_prefix=_key_prefix(loaded, facts),
             problem=problem,
@@ -328,6 +398,15 @@ def _entry(
             facts=facts,
             needs_key=facts.needs_key,
             key_prefix=_key_prefix(None, facts),
+        )
+    if (row := rows.get(known)) is not None:
+        return ProviderEntry(
+            name=known,
+            source="settings",
+            default_model=row.default_model,
+            facts=row.facts,
+            needs_key=row.needs_key,
+            key_prefix=row.key_prefix,
         )
     spelling = _litellm_spellings().get(known)
     return None if spelling is None else ProviderEntry(name=spelling, source="litellm")

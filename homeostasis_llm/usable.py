@@ -48,7 +48,8 @@ class Survey:
 
 def with_keys(settings: Path | None = None) -> Survey:
     """The providers whose key is found. Raises `ConfigError`."""
-    return _survey(ProviderFactory.entries(), load_settings(settings), settings, keyless=False)
+    found = load_settings(settings)
+    return _survey(ProviderFactory.entries(settings=found), found, settings, keyless=False)
 
 
 def set_up(settings: Path | None = None) -> Survey:
@@ -56,7 +57,8 @@ def set_up(settings: Path | None = None) -> Survey:
 
     Loads plugins. Raises `ConfigError`.
     """
-    return _survey(ProviderFactory.entries(load_plugins=True), load_settings(settings), settings, keyless=True)
+    found = load_settings(settings)
+    return _survey(ProviderFactory.entries(load_plugins=True, settings=found), found, settings, keyless=True)
 
 
 def unknown_names(settings: Settings) -> list[str]:
@@ -64,7 +66,7 @@ def unknown_names(settings: Settings) -> list[str]:
     told = []
     for name in settings.named_providers():
         try:
-            ProviderFactory.describe(name)
+            ProviderFactory.describe(name, settings=settings)
         except UnknownProviderError as error:
             told.append(error.message)
     return told

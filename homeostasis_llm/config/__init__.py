@@ -24,7 +24,7 @@ from .settings import (
     SecretReference,
     Settings,
 )
-from .storage import change_settings, load_settings
+from .storage import change_settings, load_settings, wrong_rows
 
 __all__ = [
     "DEFAULT_CONFIG",
@@ -53,4 +53,5 @@ __all__ = [
     "set_provider_policies",
     "set_provider_settings",
     "set_values",
+    "wrong_rows",
 ]

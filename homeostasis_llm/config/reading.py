@@ -5,38 +5,31 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from ..catalog import facts_of
+from ..catalog import canonical_name, facts_of
 from ..redaction import remember
 from .failover import Failover, Price, Spending
 from .lines import line_of
-from .settings import KEY_INSIDE, OpenRouterUnified, ProviderPolicies, ProviderSettings, Settings, Waits
+from .problems import Problem
+from .rows import Row
+from .settings import OpenRouterUnified, ProviderPolicies, ProviderSettings, Settings, Waits
+from .tables import KEY_INSIDE
 
 _LONGEST_VALUE = 60
 """Characters of a refused value that its error repeats."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong with a file."""
-
-    line: int | None
-    key: str
-    """What is set there, dots between the tables; empty where it is the file itself."""
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.key}: {self.text}" if self.key else self.text
-
-
 def understand(raw: bytes) -> Settings | list[Problem]:
-    """The settings in a file, or its problems, the first line first."""
+    """The settings in a file, or its problems, the first line first.
+
+    A mistake in a row that makes a provider is that provider's alone: the row is left out, and what is wrong with it is
+    in the settings' `broken`.
+    """
     try:
         text = raw.decode("utf-8-sig")  # Windows' editors put a mark before it
     except UnicodeDecodeError as error:
@@ -45,11 +38,20 @@ def understand(raw: bytes) -> Settings | list[Problem]:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         return [_syntax(str(error), text)]
-    try:
-        return Settings.model_validate(document)
-    except ValidationError as error:
-        found = [_problem(details, document, text) for details in error.errors(include_url=False)]
-    return sorted(dict.fromkeys(found), key=lambda problem: problem.line or 0)
+    broken: dict[str, tuple[Problem, ...]] = {}
+    while True:
+        try:
+            settings = Settings.model_validate(document)
+        except ValidationError as error:
+            found = [_problem(details, document, text) for details in error.errors(include_url=False)]
+        else:
+            return settings.without(broken)
+        found = sorted(dict.fromkeys(found), key=lambda problem: problem.line or 0)
+        if any(problem.provider is None for problem in found):
+            return found
+        for name in {problem.provider for problem in found if problem.provider is not None}:
+            broken[canonical_name(name)] = tuple(problem for problem in found if problem.provider == name)
+            del document["providers"][name]
 
 
 def _syntax(said: str, text: str) -> Problem:
@@ -65,7 +67,7 @@ def _problem(details: Mapping[str, Any], document: Mapping[str, Any], text: str)
     path: list[str] = []
     shown = ""
     found: Any = document
-    for step in (*details["loc"], *(step for name, step in details.get("ctx", {}).items() if name == "at")):
+    for step in _steps(details, document):
         if isinstance(found, Mapping) and step in found:
             path.append(step)
             shown += f"{'.' if shown else ''}{_key(step)}"
@@ -73,7 +75,40 @@ def _problem(details: Mapping[str, Any], document: Mapping[str, Any], text: str)
         elif isinstance(found, list) and isinstance(step, int):
             shown += f"[{step}]"
             found = found[step]
-    return Problem(line_of(text, path), shown, _complaint(details, path, found))
+    return Problem(line_of(text, path), shown, _complaint(details, path, found), _own_provider(path, document))
+
+
+def _steps(details: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[Any]:
+    yield from details["loc"]
+    if (at := details.get("ctx", {}).get("at")) is not None:
+        # What is told of providers after they were read has their canonical names.
+        spelled = document.get("providers", {}) if details["loc"] == ("providers",) else {}
+        yield at if at in spelled else next((name for name in spelled if canonical_name(name) == at), at)
+
+
+def explained(error: ValidationError, place: Sequence[str], table: Mapping[str, Any]) -> list[str]:
+    """What is wrong with a table that is in no file but would stand at `place` in one, a line each."""
+    document: dict[str, Any] = {}
+    inner = document
+    for step in place[:-1]:
+        inner = inner.setdefault(step, {})
+    inner[place[-1]] = dict(table)
+    found = [
+        _problem({**details, "loc": (*place, *details["loc"])}, document, "")
+        for details in error.errors(include_url=False)
+    ]
+    return [f"{one.key.removeprefix('.'.join(place)).lstrip('.')} {one.text}".strip() for one in dict.fromkeys(found)]
+
+
+def _own_provider(path: Sequence[str], document: Mapping[str, Any]) -> str | None:
+    """The name, as it is spelled, of the provider that a row makes where the mistake at `path` is in that row."""
+    if len(path) < 2 or path[0] != "providers":
+        return None
+    table = document["providers"][path[1]]
+    is_row = isinstance(table, Mapping) and any(
+        key in Row.model_fields or get_close_matches(key, ["dialect"]) for key in table
+    )
+    return path[1] if is_row else None
 
 
 def _key(step: str) -> str:
@@ -104,7 +139,7 @@ def _complaint(details: Mapping[str, Any], path: Sequence[str], found: object) -
         return _no_key(path)
     if kind == "missing":
         return f"needs {details['loc'][-1]} too"
-    if kind == "twice":
+    if kind in {"twice", "taken", "no_dialect", "no_base_url"}:
         return str(details["msg"])
     allowed = _KINDS.get(kind)
     if kind == "float_type" and path[-1] == "timeout":

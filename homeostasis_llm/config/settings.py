@@ -16,38 +16,24 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
+    PrivateAttr,
     Tag,
     create_model,
 )
 from pydantic_core import PydanticCustomError
 
-from ..catalog import canonical_name
-from ..redaction import MASK, redact
+from ..catalog import canonical_name, facts_of
 from ..request import Seconds, Timeout
 from .failover import Count, Dollars, Failover, Price, Spending
-from .tables import Table, must
+from .problems import Problem
+from .rows import Row
+from .tables import Table, holds_key, key_inside, must
 
 Level = Literal["low", "balanced", "high"]
-
-KEY_INSIDE = "key_inside"
-"""The kind of pydantic's error for a key where none belongs. Its value is not to be shown."""
-
-_SHORTEST_KEY = 20
-"""Characters of what looks like a key, from which on it is taken for one."""
 
 # The headers that the providers of the catalog want their key in, and those that browsers and proxies have theirs in.
 _KEY_HEADERS = frozenset({"api-key", "authorization", "cookie", "proxy-authorization", "x-api-key", "x-goog-api-key"})
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, "Tokens"
-
-
-def _key_inside() -> PydanticCustomError:
-    return PydanticCustomError(KEY_INSIDE, "holds a key")
-
-
-def _holds_key(text: str) -> bool:
-    kept = redact(text)
-    # Shorter than any provider's key, and so the name of something: a team called sk-42.
-    return len(text) - len(kept.replace(MASK, "")) >= _SHORTEST_KEY
 
 
 def _name(given: str) -> str:
@@ -79,8 +65,8 @@ def _url(given: str) -> str:
         good = False
     if not good or re.search(r"\s", given):
         raise must("begin with https:// or http:// and a host")
-    if parts.username is not None or _holds_key(parts.query):
-        raise _key_inside()
+    if parts.username is not None or holds_key(parts.query):
+        raise key_inside()
     return given
 
 
@@ -112,15 +98,15 @@ def _header_name(given: str) -> str:
     if not _HEADER_NAME.fullmatch(given):
         raise must("be called as HTTP headers are: letters, digits and -")
     if given.lower() in _KEY_HEADERS:
-        raise _key_inside()
+        raise key_inside()
     return given
 
 
 def _header_value(given: str) -> str:
     if not (given.isascii() and given.isprintable()):
         raise must("be of printable ASCII characters")
-    if _holds_key(given):
-        raise _key_inside()
+    if holds_key(given):
+        raise key_inside()
     return given
 
 
@@ -135,7 +121,7 @@ def _file(given: object) -> object:
     except RuntimeError:  # `~` of somebody who has no home
         path = Path(given)
     if not path.is_absolute():
-        raise _key_inside() if _holds_key(given) else must("be the whole path of a file, or begin with ~/")
+        raise key_inside() if holds_key(given) else must("be the whole path of a file, or begin with ~/")
     return path
 
 
@@ -148,8 +134,8 @@ def _command(given: object) -> object:
     words = _as_tuple(given)
     if isinstance(words, tuple) and not (words and words[0]):
         raise must("name a program")
-    if isinstance(words, tuple) and len(words) == 1 and isinstance(words[0], str) and _holds_key(words[0]):
-        raise _key_inside()
+    if isinstance(words, tuple) and len(words) == 1 and isinstance(words[0], str) and holds_key(words[0]):
+        raise key_inside()
     return words
 
 
@@ -180,15 +166,15 @@ def _secret(given: object) -> object:
         return given
     found = _SECRET.fullmatch(given) if isinstance(given, str) else None
     if found is None:
-        if isinstance(given, str) and _holds_key(given):
-            raise _key_inside()
+        if isinstance(given, str) and holds_key(given):
+            raise key_inside()
         raise must("be aws-secretsmanager:NAME, aws-secretsmanager:NAME#FIELD, vault:PATH#FIELD or azure-keyvault:NAME")
     parts = [part for part in found.groups() if part is not None]
     return SecretReference(*parts)
 
 
-class ProviderSettings(Table):
-    """What is set for one provider."""
+class ProviderSettings(Row):
+    """What is set for one provider, or what makes one."""
 
     base_url: Annotated[str, AfterValidator(_url)] | None = None
     """Where requests go; `HOMEOSTASIS_<PROVIDER>_BASE_URL` comes before it."""
@@ -260,6 +246,17 @@ def _auto(given: object) -> object:
     return None if isinstance(given, str) and given.strip().lower() == "auto" else given
 
 
+def _rows_have_names_of_their_own(given: Mapping[str, ProviderSettings]) -> Mapping[str, ProviderSettings]:
+    for name, own in given.items():
+        if own.dialect is not None and facts_of(name) is not None:
+            raise PydanticCustomError(
+                "taken",
+                "is a provider of the catalog: give yours another name, or take dialect away to set that one",
+                {"at": name},
+            )
+    return given
+
+
 def _once_each(given: object) -> object:
     if isinstance(given, Mapping):
         spellings: dict[str, str] = {}
@@ -286,13 +283,43 @@ class Settings(Table):
     openrouter_unified: OpenRouterUnified = OpenRouterUnified()
     failover: Failover = Failover()
     spending: Spending = Spending()
-    providers: Annotated[Mapping[Name, ProviderSettings], BeforeValidator(_once_each)] = Field(default_factory=dict)
+    providers: Annotated[
+        Mapping[Name, ProviderSettings], BeforeValidator(_once_each), AfterValidator(_rows_have_names_of_their_own)
+    ] = Field(default_factory=dict)
+
+    _broken: Mapping[str, tuple[Problem, ...]] = PrivateAttr(default_factory=dict)
+
+    @property
+    def broken(self) -> Mapping[str, tuple[Problem, ...]]:
+        """What is wrong with the tables of providers that were left out for it, by canonical name."""
+        return self._broken
+
+    def without(self, broken: Mapping[str, tuple[Problem, ...]]) -> Settings:
+        """The same, of a file that has these tables too."""
+        twin = self.model_copy()
+        twin._broken = dict(broken)  # noqa: SLF001  # of this class
+        return twin
 
     def provider(self, name: str) -> ProviderSettings:
-        """What is set for that provider, by any of its names; the defaults where nothing is."""
-        return self.providers.get(canonical_name(name), ProviderSettings())
+        """What is set for that provider, by any of its names; the defaults where nothing is.
+
+        Of a provider that a plugin's row makes, what the row says is the default.
+        """
+        known = canonical_name(name)
+        own, shipped = self.providers.get(known), _shipped.get(known)
+        if own is None or shipped is None:
+            return own or shipped or ProviderSettings()
+        return shipped.model_copy(update={field: getattr(own, field) for field in own.model_fields_set})
 
     def named_providers(self) -> tuple[str, ...]:
         """Every provider that is mentioned, so that names nobody has can be told from others."""
         names = (*self.fallback_order, *self.openrouter_unified.providers, *self.providers)
         return tuple(dict.fromkeys(names if self.active_provider is None else (self.active_provider, *names)))
+
+
+_shipped: dict[str, ProviderSettings] = {}
+
+
+def ship(name: str, row: ProviderSettings) -> None:
+    """Have `row`, of a plugin that was loaded, be the default of what is set for that provider."""
+    _shipped[canonical_name(name)] = row

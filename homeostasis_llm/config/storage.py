@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,8 @@ from ..errors import InvalidRequestError, LLMError
 from ..places import place_of
 from .errors import ConfigError
 from .files import changing, content_of, replace, told
-from .reading import Problem, understand
+from .problems import Problem
+from .reading import understand
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ _cache: dict[str, tuple[_Stamp, Settings]] = {}
 def load_settings(path: str | os.PathLike[str] | None = None) -> Settings:
     """The settings in that file, `config_path()` by default; without the file, the defaults.
 
-    Creates nothing. Raises `ConfigError` for a file that cannot be read or is wrong.
+    Creates nothing. Raises `ConfigError` for a file that cannot be read or is wrong. A wrong row is left out, and in
+    `Settings.broken`: it is of no matter to others.
     """
     place = place_of(path)
     with told(place, "read"):
@@ -88,11 +90,17 @@ def _change(target: Path, place: Path, edit: Callable[[TOMLDocument], object]) -
             path=str(place),
         )
     now = understand(after)
-    if isinstance(now, list):
-        return InvalidRequestError("; ".join(map(str, now)))
+    refused = now if isinstance(now, list) else _newly_broken(then, now)
+    if refused or isinstance(now, list):
+        return InvalidRequestError("; ".join(map(str, refused)))
     if after != before:
         replace(target, after)
     return now
+
+
+def _newly_broken(before: Settings, after: Settings) -> list[Problem]:
+    """What is wrong with rows that were right, or were not there, before."""
+    return [problem for name, found in after.broken.items() if name not in before.broken for problem in found]
 
 
 def _edited(text: str, edit: Callable[[TOMLDocument], object]) -> bytes | None:
@@ -123,7 +131,13 @@ def _without_empty(table: Mapping[str, Any]) -> dict[str, Any]:
     return {key: found for key, found in kept.items() if found != {}}
 
 
-def wrong(place: Path, problems: list[Problem]) -> ConfigError:
+def wrong_rows(settings: Settings, path: str | os.PathLike[str] | None = None) -> ConfigError | None:
+    """What is wrong with rows of the file at `path` that `settings` are of; None where nothing is."""
+    problems = sorted((one for found in settings.broken.values() for one in found), key=lambda one: one.line or 0)
+    return wrong(place_of(path), problems) if problems else None
+
+
+def wrong(place: Path, problems: Sequence[Problem]) -> ConfigError:
     """The error of a file with these problems."""
     lines = [f"{place}{f', line {found.line}' if found.line else ''}: {found}" for found in problems]
     more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from ..catalog import canonical_name, facts_of, in_variables, our_variable, plain_name
+from ..catalog import ProviderFacts, canonical_name, facts_of, in_variables, our_variable, plain_name
 from ..litellm_names import litellm_names, openai_like
 from ..redaction import remember
 from .errors import SourceTroubleError
@@ -114,11 +114,26 @@ def _provider_variables(name: str) -> tuple[str, ...]:
     facts = facts_of(name)
     if facts is not None:
         return facts.env
+    if (row := _row(name)) is not None:
+        return row.env
     spelling = next((known for known in litellm_names() if plain_name(known) == name), None)
     if spelling is None:
         return ()
     # Nearly all of litellm's providers that its table does not hold read the variable called after them.
     return (str(openai_like().get(spelling, {}).get("api_key_env") or f"{in_variables(name)}_API_KEY"),)
+
+
+def _row(name: str) -> ProviderFacts | None:
+    """What a row tells of that provider, the user's own or that of a plugin that was loaded."""
+    from ..config import ConfigError, Settings, load_settings
+    from ..config.row_facts import row_facts
+
+    try:
+        settings = load_settings()
+    except ConfigError:  # told by whoever looks into the places that the settings name
+        settings = Settings()
+    own = settings.provider(name)
+    return None if own.dialect is None else row_facts(name, own)
 
 
 def _has_variable(provider: str) -> bool:

@@ -53,6 +53,8 @@ class Exchange:
     """litellm's own kind of HTTP client, around ours: for its routes that take none from the arguments of a call."""
     litellm_name: str = ""
     """The provider, as litellm calls it."""
+    show_key: Callable[[httpx.Request], None] | None = None
+    """Shows the key where litellm would show it in another way."""
     _open: list[httpx.Response] = field(default_factory=list)
 
     def __repr__(self) -> str:
@@ -103,6 +105,8 @@ class Exchange:
         # So that `tail` can be read as it passes.
         request.headers["accept-encoding"] = "identity"
         request.extensions["timeout"] = self.httpx_timeout().as_dict()
+        if self.show_key is not None:
+            self.show_key(request)
 
     def answered(self, response: httpx.Response) -> None:
         """Note an answer's head. From here on, the waits between chunks count."""
