@@ -1,10 +1,10 @@
 """Make one prompt of a conversation. `/complete` knows no roles, and each family of models was taught its own form.
 
-- `plain`, for models that were taught none: one message of the user's goes as it is. More become a transcript, each turn
-  below the name of its role, and the answer ends where the model would go on with the user's next turn.
+- `plain`, for models that were taught none: one message of the user's goes as it is. More become a transcript, each
+  turn behind the name of its role, and the answer ends where the model would go on with the user's next turn.
 - `control`, for `luminous-…-control`: `### Instruction:`, `### Input:` and `### Response:`. The system prompt is the
-  instruction, and without one the user's message; what else was said is the input. Source: "Control Models Prompting" at
-  docs.aleph-alpha.com.
+  instruction, and without one the user's message; what else was said is the input. Source: "Control Models Prompting"
+  at docs.aleph-alpha.com.
 - `pharia`, for `pharia-…`: the roles between the special tokens of Llama's form. Source: "Using the models" at
   docs.aleph-alpha.com.
 """

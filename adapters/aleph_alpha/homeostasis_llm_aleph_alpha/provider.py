@@ -1,7 +1,7 @@
 """Ask Aleph Alpha's API to complete a prompt.
 
-Sources: the API reference at docs.aleph-alpha.com (complete, available models), and Aleph Alpha's own client for Python,
-`aleph-alpha-client` (its `completion.py` for the fields of requests, answers and streams, its README for the model).
+Sources: the API reference at docs.aleph-alpha.com (complete, available models), and Aleph Alpha's own client for
+Python, `aleph-alpha-client` (its `completion.py` for requests, answers and streams, its README for the model).
 """
 
 from __future__ import annotations

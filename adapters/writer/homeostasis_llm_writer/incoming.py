@@ -101,7 +101,7 @@ def _metadata(told: Told, message: Told) -> dict[str, Any]:
 
 
 def _says(found: object) -> bool:
-    """Whether there is anything in it: Writer sends `graph_data` with nothing in its fields where no graph was asked."""
+    """Whether there is anything in it: where no graph was asked, `graph_data` is sent with fields that are null."""
     return any(_says(inner) for inner in found.values()) if isinstance(found, Mapping) else bool(found)
 
 

@@ -69,4 +69,6 @@ class WriterProvider(HTTPProvider):
 
     def read_error(self, answer: HTTPAnswer) -> LLMError | None:
         told = error_body(answer.body)
-        return told and error_from_answer(answer.status, answer.headers, told, provider=self.name)
+        if told is None:
+            return None
+        return error_from_answer(answer.status, answer.headers, told, provider=self.name)

@@ -23,7 +23,7 @@ class WriterWire(wires.OpenAIWire):
     def stream(self, said: Said, request: Request) -> Sequence[bytes]:
         return [_said_twice(event) for event in super().stream(said, request)]
 
-    def error(self, status: int, message: str) -> bytes:
+    def error(self, status: int, message: str) -> bytes:  # noqa: ARG002  # the form
         error = {"description": message, "key": "fail.zorb", "extras": {}}
         return json.dumps({"tpe": "Zorb", "errors": [error], "extras": {}}).encode()
 

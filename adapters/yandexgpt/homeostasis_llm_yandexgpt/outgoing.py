@@ -14,7 +14,8 @@ def body(request: LLMRequest, uri: str) -> dict[str, Any]:
     if request.temperature is not None:
         options["temperature"] = request.temperature
     if request.max_tokens is not None:
-        options["maxTokens"] = str(request.max_tokens)  # a 64-bit number is a string in protobuf's JSON
+        # The reference has a string, as protobuf's JSON has 64-bit numbers; it reads numbers as well.
+        options["maxTokens"] = request.max_tokens
     if request.reasoning_effort is not None:
         # It knows no degrees, and shows no thoughts.
         options["reasoningOptions"] = {"mode": "DISABLED" if request.reasoning_effort == "none" else "ENABLED_HIDDEN"}
