@@ -132,4 +132,4 @@ def test_a_mistyped_check_is_refused_by_name() -> None:
     )
 
     assert asked.returncode == 1
-    assert asked.stderr == "FAILED: chekc is none of: check, fix, test, docs, package\n"
+    assert asked.stderr == "FAILED: chekc is none of: check, fix, test, docs, recordings, package\n"
