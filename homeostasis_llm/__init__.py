@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .keys.check import KeyCheck, KeyOutcome
     from .keys.errors import KeyStorageError, KeyValidationError
     from .langchain import ChatHomeostasis
+    from .litellm_bridge.registering import register_with_litellm
     from .manager import BreakerConfig, LLMManager, RetryConfig
     from .messages import AudioPart, FilePart, ImagePart, LLMMessage, Reasoning, TextPart, ToolCall, data_url
     from .provider import LLMProviderInterface, astream_chunks, stream_chunks
@@ -89,6 +90,7 @@ _HOMES = {
     "keys.check": ("KeyCheck", "KeyOutcome"),
     "keys.errors": ("KeyStorageError", "KeyValidationError"),
     "langchain": ("ChatHomeostasis",),
+    "litellm_bridge.registering": ("register_with_litellm",),
     "manager": ("BreakerConfig", "LLMManager", "RetryConfig"),
     "messages": ("AudioPart", "FilePart", "ImagePart", "LLMMessage", "Reasoning", "TextPart", "ToolCall", "data_url"),
     "provider": ("LLMProviderInterface", "astream_chunks", "stream_chunks"),
@@ -171,6 +173,7 @@ __all__ = [
     "load_settings",
     "merge_chunks",
     "parse_tool_call",
+    "register_with_litellm",
     "stream_chunks",
 ]
 
