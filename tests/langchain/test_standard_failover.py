@@ -36,7 +36,7 @@ class TestStandardUnitThroughFailover(test_standard_unit.TestStandardUnit):
     @property
     def init_from_env_params(self) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
         """The manager finds keys when it asks; the model itself has none."""
-        return ({}, {}, {})
+        return ({"OPENAI_API_KEY": "from-env"}, {"model": "gpt-5-mini"}, {"api_key": None, "provider": None})
 
 
 class TestStandardIntegrationThroughFailover(test_standard_integration.TestStandardIntegration):

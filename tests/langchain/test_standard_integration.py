@@ -11,15 +11,19 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 
-from homeostasis_llm import ChatHomeostasis
+from . import by_example
 
 
 # They call what LangChain itself calls unfinished.
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 class TestStandardIntegration(ChatModelIntegrationTests):
+    @pytest.fixture(autouse=True)
+    def named(self, request: pytest.FixtureRequest) -> None:
+        self.test = request.node.originalname
+
     @property
     def chat_model_class(self) -> type[BaseChatModel]:
-        return ChatHomeostasis
+        return by_example.model_for(self.test)
 
     @property
     def chat_model_params(self) -> dict[str, Any]:
@@ -37,10 +41,3 @@ class TestStandardIntegration(ChatModelIntegrationTests):
     def model_override_value(self) -> str:
         """The same model as its authors spell it: a second one would be loaded beside it."""
         return "SmolLM2-135M-Instruct"
-
-    @pytest.mark.xfail(
-        reason="JSON mode leaves it to the model which keys to write, and one this small forgets some now and then",
-        strict=False,
-    )
-    def test_json_mode(self, model: BaseChatModel) -> None:
-        super().test_json_mode(model)
