@@ -21,6 +21,7 @@ from ..declarations import Declarations
 from ..said import says
 from ..serving import Answered
 from ..verdicts import broken, good, require
+from .streams import LET_GO
 
 _AT_ONCE = 6
 
@@ -118,7 +119,7 @@ class HygieneRules(Declarations):
             good(way, bench.asking(way))
         provider.close()
         try:
-            server.wait_until(lambda: server.open_connections == 0)
+            server.wait_until(lambda: server.open_connections == 0, timeout=LET_GO)
         except TimeoutError:
             broken(
                 f"After close() {server.open_connections} connections are open: close your HTTP client there, and what "

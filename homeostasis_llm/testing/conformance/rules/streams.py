@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _PATIENCE = 5.0
 """Seconds until something is taken for not coming at all."""
 
+LET_GO = 3.0
+"""Seconds in which the end of a connection is noticed at the other side."""
+
 _STORY = Said(pieces=("One", " two", " three", " four"))
 
 
@@ -238,7 +241,7 @@ def _first_of(bench: Bench) -> None:
 def _is_let_go(bench: Bench, way: str) -> None:
     server = bench.server
     try:
-        server.wait_until(lambda: server.open_connections == 0)
+        server.wait_until(lambda: server.open_connections == 0, timeout=LET_GO)
     except TimeoutError:
         broken(
             f"A stream of {way} that was closed before its end has left its connection open: close the answer in a "
