@@ -38,7 +38,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     made = tmp_path / "cassettes"
     made.mkdir()
-    (tmp_path / "test_it.py").write_text("class TestIt:\n    async def test_there(self): ...\n\ndef test_here(): ...\n")
+    (tmp_path / "test_it.py").write_text(
+        "class TestIt:\n    async def test_there(self): ...\n\nclass TestMore(TestIt): ...\n\ndef test_here(): ...\n"
+    )
     return made
 
 
@@ -50,7 +52,14 @@ def test_the_recordings_of_this_repository_are_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "test", ["test_it.py::test_here", "test_it.py::test_here[a-b]", "test_it.py::TestIt::test_there", ""]
+    "test",
+    [
+        "test_it.py::test_here",
+        "test_it.py::test_here[a-b]",
+        "test_it.py::TestIt::test_there",
+        "test_it.py::TestMore::test_there",
+        "",
+    ],
 )
 def test_a_recording_whose_test_is_there_is_in_order(test: str, folder: Path) -> None:
     write(a_recording(test=test), folder / "it.yaml")
