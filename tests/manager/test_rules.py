@@ -44,7 +44,9 @@ def tree() -> list[type[LLMError]]:
         for child in kind.__subclasses__():
             yield from below(child)
 
-    return [kind for kind in dict.fromkeys(below(LLMError)) if kind.__module__.startswith("homeostasis_llm.")]
+    # Other tests in this process have errors of their own, and LangChain's door has both its and ours in one.
+    rooms = {"homeostasis_llm.errors", "homeostasis_llm.keys.errors", "homeostasis_llm.config.errors"}
+    return [kind for kind in dict.fromkeys(below(LLMError)) if kind.__module__ in rooms]
 
 
 NAMED = {name: rule for name, rule in table() if not name.startswith("any other")}
