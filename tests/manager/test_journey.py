@@ -210,6 +210,20 @@ def test_waiting_as_the_last_resort_is_a_retry_too(time: Time) -> None:
     assert asked(only) == [1]
 
 
+def test_last_resorts_are_counted_in_the_retry_budget(time: Time) -> None:
+    only = Says("only", LLMTimeoutError("no answer"))
+    config = RetryConfig(retry_budget=0, min_retries=3)
+    manager = managed(
+        only, time=time, retry_config=config, breaker=BreakerConfig(failure_threshold=1000, min_calls=1000)
+    )
+
+    for _ in range(10):
+        with pytest.raises(LLMTimeoutError):
+            manager.complete(HELLO)
+
+    assert asked(only) == [13]
+
+
 @pytest.mark.parametrize("error", [DOWN, LLMTimeoutError("x"), RateLimitError("x", retry_after=1.0)], ids=type)
 def test_without_retries_each_is_asked_once(time: Time, error: LLMError) -> None:
     first, second = Says("first", error), Says("second", error)

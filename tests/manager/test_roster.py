@@ -304,6 +304,23 @@ def test_a_key_that_is_stored_changed_and_removed_counts_at_once(time: Time) -> 
     assert Keyed.asked == [ONE, OTHER]
 
 
+def test_whoever_has_not_changed_keeps_the_connections(time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def maker(api_key: str) -> LLMProviderInterface:
+        made.append(api_key)
+        return Keyed(api_key)
+
+    ProviderFactory.register("keyed", maker, replace=True)
+    monkeypatch.setenv("HOMEOSTASIS_KEYED_API_KEY", ONE)
+    manager = of_settings(time, ORDER)
+    for value in ("1", "2", "3"):
+        monkeypatch.setenv("SOMETHING_ELSE", value)
+        manager.complete(HELLO)
+
+    assert made == [ONE]
+
+
 def test_who_is_available_changes_with_the_keys(time: Time) -> None:
     keys = APIKeyManager()
     manager = of_settings(time, api_key_manager=keys)

@@ -24,6 +24,7 @@ from homeostasis_llm import (
     ServerError,
     Usage,
 )
+from homeostasis_llm.config import Settings
 from homeostasis_llm.manager.seam import INSTRUCTION
 from homeostasis_llm.response import ToolCallFragment, merge_chunks
 from tests.manager.scripted import HELLO, ONCE, Says, Time, asked, managed
@@ -323,6 +324,26 @@ async def test_an_abandoned_async_stream_is_closed_and_counts_for_nothing(time: 
 
     assert first.closed == 1
     assert manager.get_provider_health_metrics().get("first", {}).get("success_rate") is None
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+async def test_an_abandoned_stream_gives_back_its_place(time: Time, way: str) -> None:
+    settings = Settings.model_validate({"providers": {"first": {"max_concurrent": 1}}})
+    manager = managed(Says("first", ("a", "b", "c")), time=time, settings=settings)
+    slots = manager._parts(settings).gate._slots
+
+    if way == "sync":
+        stream: Any = manager.complete_stream(HELLO)
+        next(stream)
+        assert slots["first"].taken == 1
+        stream.close()
+    else:
+        stream = manager.acomplete_stream(HELLO)
+        await anext(stream)
+        assert slots["first"].taken == 1
+        await stream.aclose()
+
+    assert slots["first"].taken == 0
 
 
 def test_nobody_is_asked_before_the_first_piece_is_wanted(time: Time) -> None:
