@@ -22,9 +22,9 @@ LOOKS = "sk-proj-0123456789abcdefghij"
 """What looks like a key."""
 
 ALL = (
-    "api_key_command, api_key_file, api_key_secret, api_version, auth, base_url, context_window, default_model, dialect, "
-    "env, headers, key_labels, key_prefix, key_url, max_concurrent, model_map, models_path, models_public, prices, "
-    "requests_per_minute, spend_per_day, spend_per_month, timeout, title, tokens_per_minute"
+    "api_key_command, api_key_file, api_key_secret, api_version, auth, base_url, context_window, default_model, "
+    "dialect, env, headers, key_labels, key_prefix, key_url, max_concurrent, model_map, models_path, models_public, "
+    "prices, requests_per_minute, spend_per_day, spend_per_month, timeout, title, tokens_per_minute"
 )
 WAITS = "connect, first_byte, between_chunks, total"
 NO_URL = "base_url: must begin with https:// or http:// and a host"

@@ -76,7 +76,7 @@ def test_everything_that_can_be_set_is_read(write: Write) -> None:
             timeout = 20
             api_version = "2024-10-21"
             api_key_file = "/run/secrets/openai"
-            api_key_command = ["op", "read", "op://work/openai/key"]
+            api_key_command = ["op", "read", "op://Private/openai/key"]
             api_key_secret = "vault:secret/data/llm#openai"
             key_labels = ["main", "backup"]
 
@@ -101,7 +101,7 @@ def test_everything_that_can_be_set_is_read(write: Write) -> None:
         timeout=20.0,
         api_version="2024-10-21",
         api_key_file=Path("/run/secrets/openai"),
-        api_key_command=("op", "read", "op://work/openai/key"),
+        api_key_command=("op", "read", "op://Private/openai/key"),
         api_key_secret=SecretReference("vault", "secret/data/llm", "openai"),
         key_labels=("main", "backup"),
         headers={"X-Team": "blue"},
