@@ -15,10 +15,12 @@ from .cassettes import cassettes
 from .check import test_providers, validate_key
 from .completion import completion
 from .config_file import config_file
+from .conformance import conformance
 from .doctor import doctor
 from .keys import list_keys, remove_key, set_key
 from .legacy import import_legacy
 from .models import models
+from .new_provider import new_provider
 from .providers import providers
 from .settings import (
     auto_configure,
@@ -57,6 +59,7 @@ for command in (
     cassettes,
     completion,
     config_file,
+    conformance,
     doctor,
     get_active_provider,
     get_fallback_order,
@@ -64,6 +67,7 @@ for command in (
     import_legacy,
     list_keys,
     models,
+    new_provider,
     provider_status,
     providers,
     remove_key,
