@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from io import BytesIO
 
 import httpx
 
@@ -14,6 +15,15 @@ from .waits import Waits
 
 _LARGEST_ERROR = 1 << 20
 """Bytes of a failed answer that are read; more than that is no error message."""
+
+
+class Piece(bytes):
+    """Bytes of an answer. They may repeat the key, so no repr shows them."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes>"
 
 
 class Arrived:
@@ -33,7 +43,7 @@ class Arrived:
         """The body. Raises `LLMError`."""
         failure: LLMError
         try:
-            for piece in self._response.iter_bytes():
+            for piece in map(Piece, self._response.iter_bytes()):
                 self._waits.check()
                 yield piece
         except (httpx.HTTPError, LLMTimeoutError) as error:
@@ -46,7 +56,9 @@ class Arrived:
         """The body. Raises `LLMError`."""
         failure: LLMError
         try:
-            async for piece in self._response.aiter_bytes():
+            async for raw in self._response.aiter_bytes():
+                piece = Piece(raw)
+                del raw
                 self._waits.check()
                 yield piece
         except (httpx.HTTPError, LLMTimeoutError) as error:
@@ -57,21 +69,21 @@ class Arrived:
 
     def whole(self) -> HTTPAnswer:
         """All of it; of a failure, as much as an error message may have."""
-        body = bytearray()
+        body = BytesIO()
         for piece in self.pieces():
-            body += piece
-            if self.failed and len(body) >= _LARGEST_ERROR:
+            body.write(piece)
+            if self.failed and body.tell() >= _LARGEST_ERROR:
                 break
-        return self.with_body(bytes(body))
+        return self.with_body(body.getvalue())
 
     async def awhole(self) -> HTTPAnswer:
         """`whole` without blocking the event loop."""
-        body = bytearray()
+        body = BytesIO()
         async for piece in self.apieces():
-            body += piece
-            if self.failed and len(body) >= _LARGEST_ERROR:
+            body.write(piece)
+            if self.failed and body.tell() >= _LARGEST_ERROR:
                 break
-        return self.with_body(bytes(body))
+        return self.with_body(body.getvalue())
 
     def with_body(self, body: bytes) -> HTTPAnswer:
         """The answer, once its body is there."""

@@ -9,9 +9,13 @@ from typing import Any
 
 from ..error_facts import error_from_answer
 from ..errors import InvalidResponseError, LLMError
+from ..redaction import redact
 
 _SHOWN = 60
 """Characters of what is no JSON that its error repeats."""
+
+_LOOKED_AT = 1000
+"""Characters of it in which keys are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +61,8 @@ def read_json(text: bytes | str, what: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        shown = text[:_SHOWN].decode(errors="replace") if isinstance(text, bytes) else text[:_SHOWN]
-        begins = " ".join(shown.split())
+        shown = text[:_LOOKED_AT].decode(errors="replace") if isinstance(text, bytes) else text[:_LOOKED_AT]
+        begins = redact(" ".join(shown.split()))[:_SHOWN]  # cut after that, or half of a key might be left
     del text, shown  # it may repeat the key, and no traceback shall hold it
     raise InvalidResponseError(f"{what} is no JSON; it begins with {begins!r}" if begins else f"{what} is empty")
 

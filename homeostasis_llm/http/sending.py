@@ -53,7 +53,10 @@ def sealed(
     url = request.path if whole else f"{base}/{request.path.lstrip('/')}"
     body = {} if request.json is None else {"json": request.json}
     try:
-        made = httpx.Request(request.method, httpx.URL(url).copy_merge_params(params), headers=sent, **body)
+        address = httpx.URL(url).copy_merge_params(params)
+        if address.scheme not in {"http", "https"} or not address.host:
+            return InvalidRequestError(f"{provider}: its base URL is no web address: {base!r}", provider=provider)
+        made = httpx.Request(request.method, address, headers=sent, **body)
     except (httpx.InvalidURL, UnicodeEncodeError, TypeError, ValueError) as error:
         return InvalidRequestError(f"{provider}: the request cannot be sent: {error}", provider=provider)
     return Sealed(made)

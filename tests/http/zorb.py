@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
+from typing import Any, ClassVar
 
 from homeostasis_llm import (
     HTTPAnswer,
@@ -28,7 +29,14 @@ class Zorb(HTTPProvider):
     base_url = "https://api.zorb.example"
     models_path = "/v1/models"
     key_prefix = "zorb-"
-    lacks = ("image", "audio", "file", "response_format", "reasoning_effort", "parallel_tool_calls")
+    lacks: ClassVar[Collection[str]] = (
+        "image",
+        "audio",
+        "file",
+        "response_format",
+        "reasoning_effort",
+        "parallel_tool_calls",
+    )
 
     @property
     def name(self) -> str:
