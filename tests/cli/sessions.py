@@ -30,13 +30,15 @@ class Session:
         self._ours = ours
         self._shown = b""
         self._seen = 0
+        # readline, where it is loaded, leaves the size of another terminal in the environment.
+        inherited = {name: kept for name, kept in environment.items() if name not in {"COLUMNS", "LINES"}}
         try:
             self.process = subprocess.Popen(
                 command,
                 stdin=theirs,
                 stdout=theirs,
                 stderr=theirs,
-                env={**environment, "TERM": "xterm-256color"},
+                env={**inherited, "TERM": "xterm-256color"},
                 start_new_session=True,
                 # The terminal is the program's own, where it asks for secrets: not that of whoever runs the tests.
                 preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509  # it takes no lock
