@@ -15,7 +15,6 @@ from .cassettes import cassettes
 from .check import test_providers, validate_key
 from .completion import completion
 from .config_file import config_file
-from .conformance import conformance
 from .doctor import doctor
 from .keys import list_keys, remove_key, set_key
 from .legacy import import_legacy
@@ -59,7 +58,6 @@ for command in (
     cassettes,
     completion,
     config_file,
-    conformance,
     doctor,
     get_active_provider,
     get_fallback_order,
