@@ -15,6 +15,7 @@ from .cassettes import cassettes
 from .check import test_providers, validate_key
 from .completion import completion
 from .config_file import config_file
+from .conformance import conformance
 from .doctor import doctor
 from .keys import list_keys, remove_key, set_key
 from .legacy import import_legacy
@@ -58,6 +59,7 @@ for command in (
     cassettes,
     completion,
     config_file,
+    conformance,
     doctor,
     get_active_provider,
     get_fallback_order,

@@ -42,7 +42,7 @@ class Bench:
     def wire(self) -> Wire:
         """The dialect. Skips a rule about the wire where there is none."""
         if self.suite.wire is None:
-            not_applicable("declared: in_process = True, so there is no wire" if self.suite.in_process else "no wire")
+            not_applicable(self.suite.unwired or "declared: in_process = True, so there is no wire")
         return self.suite.wire
 
     @property
@@ -50,7 +50,7 @@ class Bench:
         """The server. Skips a rule about the wire where there is none."""
         _ = self.wire
         if self._server is None:
-            not_applicable("no wire")
+            not_applicable(self.suite.unwired)
         return self._server
 
     @property
@@ -129,6 +129,11 @@ class Bench:
 
     # What the provider is asked.
 
+    def may_ask(self) -> None:
+        """Skip a rule that would ask somebody who is not to be asked."""
+        if self._server is None and not self.suite.asks:
+            not_applicable(f"{self.suite.unwired}, and the provider itself is not asked")
+
     def request(self, text: str = "Hi", **fields: Any) -> LLMRequest:
         """A request; with `messages` among the fields, these are asked instead of `text`."""
         fields = {"model": self.suite.model, **self.suite.request_fields(), **fields}
@@ -151,6 +156,7 @@ class Bench:
 
     def asking(self, way: str, request: LLMRequest | None = None, provider: LLMProviderInterface | None = None) -> Ask:
         """To ask in that way."""
+        self.may_ask()
         provider, request = provider or self.provider, request or self.request()
         match way:
             case "complete":

@@ -17,6 +17,10 @@ class Declarations:
     """The dialect, for a provider that asks over HTTP."""
     in_process: ClassVar[bool] = False
     """Whether the provider answers inside this process, so that there is no wire to be scripted."""
+    unwired: ClassVar[str] = ""
+    """Why no wire is scripted, where that is another reason than that the provider is inside this process."""
+    asks: ClassVar[bool] = True
+    """Whether a provider without a wire may be asked: one that is not inside this process is asked for real."""
     model: ClassVar[str | None] = None
     """The model to ask for; None leaves it to `default_model`."""
 

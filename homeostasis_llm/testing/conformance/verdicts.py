@@ -18,9 +18,9 @@ def require(holds: object, sentence: str) -> None:
         broken(sentence)
 
 
-def broken(sentence: str) -> NoReturn:
-    """Fail with `sentence`."""
-    pytest.fail(sentence, pytrace=False)
+def broken(sentence: str, cause: Exception | None = None) -> NoReturn:
+    """Fail with `sentence`, and with the traceback of `cause` before it."""
+    raise pytest.fail.Exception(sentence, pytrace=False) from cause
 
 
 def not_applicable(reason: str) -> NoReturn:
@@ -38,7 +38,7 @@ def good(way: str, call: Callable[[], T]) -> T:
             "raise nothing."
         )
     except Exception as error:  # noqa: BLE001  # an author's code may raise anything, and is told so
-        broken(_bug(way, error))
+        broken(_bug(way, error), error)
 
 
 def failure(way: str, call: Callable[[], object]) -> LLMError:
@@ -48,7 +48,7 @@ def failure(way: str, call: Callable[[], object]) -> LLMError:
     except LLMError as error:
         return error
     except Exception as error:  # noqa: BLE001  # as above
-        broken(_bug(way, error))
+        broken(_bug(way, error), error)
     broken(
         f"{way} returned {_short(found)} where there was no good answer: raise an LLMError, such as the one that "
         "error_from_answer(status, headers, body, provider=self.name) makes."

@@ -86,11 +86,13 @@ class ExposureRules(Declarations):
                 )
 
     def test_the_chat_model_answers(self, bench: Bench) -> None:
+        bench.may_ask()
         model = good("as_chat_model", bench.provider.as_chat_model)
         message = good("the chat model's invoke", lambda: model.invoke("Hi", **self._call()))
         require(message.text, "The chat model of as_chat_model() answered nothing: answer it as you answer complete.")
 
     def test_the_chat_model_streams(self, bench: Bench) -> None:
+        bench.may_ask()
         model = good("as_chat_model", bench.provider.as_chat_model)
         pieces = good("the chat model's stream", lambda: [piece.text for piece in model.stream("Hi", **self._call())])
         require(

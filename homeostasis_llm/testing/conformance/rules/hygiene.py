@@ -67,6 +67,7 @@ class HygieneRules(Declarations):
         self._each_has_its_own(bench, answers, "threads")
 
     def test_tasks_may_share_it(self, bench: Bench) -> None:
+        bench.may_ask()
         provider = bench.provider
         self._questions(bench)
 

@@ -112,6 +112,7 @@ class IdentityRules(Declarations):
 
     def test_models_are_listed_by_name(self, bench: Bench) -> None:
         self.needs("supports_listing")
+        bench.may_ask()
         names: object = good("get_available_models", bench.provider.get_available_models)
         require(
             isinstance(names, list) and names and all(isinstance(name, str) and name.strip() for name in names),

@@ -23,6 +23,7 @@ class KeyRules(Declarations):
     """Keys."""
 
     def test_a_good_key_is_accepted(self, bench: Bench) -> None:
+        bench.may_ask()
         found = good("validate_key", lambda: bench.provider.validate_key(self.key))
         require(found is True, f"validate_key returned {found!r} for a key that the server takes: return True.")
 
@@ -98,6 +99,7 @@ class KeyRules(Declarations):
         self._check_says(bench, "unreachable")
 
     def _check_says(self, bench: Bench, outcome: str) -> None:
+        _ = bench.wire
         provider = bench.provider
         found = good("the key check", lambda: check_key(provider, self.key, base_url=bench.base_url))
         require(
