@@ -26,19 +26,19 @@ from ..provider import LLMProviderInterface, without_key
 from ..request import LLMRequest, Timeout
 from ..response import LLMChunk, LLMResponse
 from ..timeouts import DEFAULT_TIMEOUT, overlaid
-from .clients import Clients
 from .events import NDJSONDecoder, ServerEvent, SSEDecoder
-from .exchange import Arrived, asent, sent
 from .lacking import check_suitable
 from .messages import HTTPAnswer, HTTPRequest, in_band_error
-from .sending import Sealed, sealed
 from .streaming import EventReader, StreamReader
-from .waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from ..keys.check import KeyCheck
+    from .clients import Clients
+    from .exchange import Arrived
+    from .sending import Sealed
+    from .waits import Waits
 
 T = TypeVar("T")
 
@@ -109,6 +109,8 @@ class HTTPProvider(LLMProviderInterface):
 
     def complete(self, request: LLMRequest) -> LLMResponse:
         """The answer to `request`. Raises `LLMError`."""
+        from .exchange import sent
+
         request, waits = self._mapped(request), self._waits(request)
         sending = self._sealed(self._built(request))
         with sent(self._clients().sync_client(), sending, waits, self.name) as arrived:
@@ -117,6 +119,8 @@ class HTTPProvider(LLMProviderInterface):
 
     async def acomplete(self, request: LLMRequest) -> LLMResponse:
         """`complete` without blocking the event loop."""
+        from .exchange import asent
+
         request, waits = self._mapped(request), self._waits(request)
         sending = self._sealed(self._built(request))
         async with asent(await self._clients().async_client(), sending, waits, self.name) as arrived:
@@ -128,6 +132,8 @@ class HTTPProvider(LLMProviderInterface):
         if self.stream_format == "none":
             yield from cast("Iterator[LLMChunk]", super().complete_stream(request))
             return
+        from .exchange import sent
+
         request, waits = self._mapped(request), self._waits(request)
         built = self.stream_request(self._built(request))
         with sent(self._clients().sync_client(), self._sealed(built), waits, self.name) as arrived:
@@ -146,6 +152,8 @@ class HTTPProvider(LLMProviderInterface):
             async for whole in super().acomplete_stream(request):
                 yield cast("LLMChunk", whole)
             return
+        from .exchange import asent
+
         request, waits = self._mapped(request), self._waits(request)
         built = self.stream_request(self._built(request))
         async with asent(await self._clients().async_client(), self._sealed(built), waits, self.name) as arrived:
@@ -232,6 +240,8 @@ class HTTPProvider(LLMProviderInterface):
 
     def _clients(self) -> Clients:
         # An author's own constructor need not call ours, so it is made here.
+        from .clients import Clients  # httpx comes with the first call, not with the class
+
         clients: Clients = self.__dict__.setdefault("_http_clients", Clients())
         return clients
 
@@ -247,6 +257,8 @@ class HTTPProvider(LLMProviderInterface):
         return twin
 
     def _waits(self, request: LLMRequest) -> Waits:
+        from .waits import Waits
+
         return Waits(overlaid(overlaid(DEFAULT_TIMEOUT, self.timeout), request.timeout))
 
     def _built(self, request: LLMRequest) -> HTTPRequest:
@@ -257,6 +269,8 @@ class HTTPProvider(LLMProviderInterface):
         return built
 
     def _sealed(self, request: HTTPRequest) -> Sealed:
+        from .sending import sealed
+
         made = sealed(
             request,
             base_url=self.base_url,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ..error_facts import request_id
 from ..errors import InvalidResponseError, LLMConnectionError, LLMError
@@ -11,9 +11,11 @@ from ..provider import as_chunk
 from ..request import LLMRequest
 from ..response import LLMChunk, LLMResponse, merge_chunks
 from .events import DONE, Decoder, ServerEvent
-from .exchange import Arrived
 from .messages import HTTPAnswer, in_band_error
-from .waits import Waits
+
+if TYPE_CHECKING:
+    from .exchange import Arrived
+    from .waits import Waits
 
 T = TypeVar("T")
 
