@@ -35,17 +35,13 @@ class TestStandardUnit(ChatModelUnitTests):
         )
 
 
+@pytest.mark.benchmark(min_rounds=1, max_time=0.01)  # how long it takes is measured above, and for one
 class TestStandardUnitOfEveryProvider(TestStandardUnit):
     provider: str
 
     @pytest.fixture(autouse=True, params=sorted(all_facts()))
     def named(self, request: pytest.FixtureRequest) -> None:
         self.provider = request.param
-
-    @pytest.fixture
-    def benchmark(self) -> Callable[[Callable[[], None]], None]:
-        """How long it takes is measured above, and for one."""
-        return lambda made: made()
 
     @pytest.fixture
     def snapshot(self) -> Callable[..., dict[str, Any]]:
