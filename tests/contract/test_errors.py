@@ -82,7 +82,8 @@ def test_every_class_is_in_the_picture_on_top_of_the_module() -> None:
 
 
 def test_no_two_classes_are_of_one_type_by_default() -> None:
-    types = [kind.default_type for kind in (*CLASSES, ConfigError) if kind.default_type is not ErrorType.UNKNOWN]
+    kinds: list[type[LLMError]] = [*CLASSES, ConfigError]
+    types = [kind.default_type for kind in kinds if kind.default_type is not ErrorType.UNKNOWN]
 
     assert len(types) == len(set(types))
     assert set(types) == set(ErrorType) - {ErrorType.UNKNOWN}
