@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import socket
 import threading
 import weakref
@@ -25,6 +26,7 @@ from homeostasis_llm import (
 from homeostasis_llm.testing import FaultServer
 from homeostasis_llm.testing.faults import answer, drip, empty, gzipped, html, redirect, silence
 
+from ..loopback import Loopback
 from .zorb import KEY, Zorb, asked
 
 Way = Callable[[Zorb], LLMResponse]
@@ -92,16 +94,22 @@ def test_no_first_byte_in_time_is_a_timeout(way: Way) -> None:
 
 
 @both_streams
-def test_no_next_piece_in_time_is_a_timeout_with_what_had_come(way: Way) -> None:
-    timeout = Timeout(first_byte=60, between_chunks=0.3)
-    with FaultServer() as server, Zorb(KEY, base_url=server.url, timeout=timeout) as provider:
-        server.then(silence("between_chunks", after_chunks=2, of=answer("One two three", chunks=3)))
+def test_no_next_piece_in_time_is_a_timeout_with_what_had_come(way: Way, loopback: Loopback) -> None:
+    loopback.reply(chunks=[_said("One"), 1.0, _said(" two", "stop")])
 
-        with pytest.raises(LLMTimeoutError) as caught:
-            way(provider)
+    with (
+        Zorb(KEY, base_url=loopback.url, timeout=Timeout(first_byte=60, between_chunks=0.3)) as provider,
+        pytest.raises(LLMTimeoutError) as caught,
+    ):
+        way(provider)
 
     assert caught.value.partial is not None
-    assert "One two three".startswith(caught.value.partial.content)
+    assert caught.value.partial.content == "One"
+
+
+def _said(text: str, finish: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish}
+    return b"data: %b\n\n" % json.dumps({"id": "1", "model": "zorb-1", "choices": [choice]}).encode()
 
 
 @every_way

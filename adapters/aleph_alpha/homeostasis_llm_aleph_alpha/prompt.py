@@ -55,6 +55,7 @@ def prompt_of(messages: Sequence[LLMMessage], form: str) -> Prompt:
     for message in messages:
         if message.role == "tool" or message.tool_calls:
             raise UnsuitableRequestError("aleph_alpha: its prompts know no tools")
+    messages = [message for message in messages if message.role != "system" or message.content]
     if form == "pharia":
         return Prompt(_items(_pharia(messages)))
     if form == "control":

@@ -51,6 +51,11 @@ def test_pharias_roles_stand_between_special_tokens() -> None:
     )
 
 
+@pytest.mark.parametrize("form", ["plain", "control", "pharia"])
+def test_an_empty_system_prompt_says_nothing(form: str) -> None:
+    assert _text([LLMMessage(role="system", content=""), HELLO], form) == _text([HELLO], form)
+
+
 @pytest.mark.parametrize("token", ["<|eot_id|>", "<|start_header_id|>"])
 def test_a_message_cannot_speak_for_somebody_else(token: str) -> None:
     with pytest.raises(UnsuitableRequestError, match=r"messages\[0\] holds <\|"):
