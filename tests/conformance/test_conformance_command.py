@@ -78,3 +78,19 @@ def test_an_unknown_name_is_one_line(site: dict[str, str]) -> None:
     assert told.returncode == 1
     assert len(told.stderr.splitlines()) == 1
     assert "zorb" in told.stderr
+
+
+def test_without_pytest_it_is_said_what_to_install(child_environment: dict[str, str]) -> None:
+    program = (
+        "import importlib.util as util; real = util.find_spec\n"
+        "util.find_spec = lambda name, *more: None if name == 'pytest' else real(name, *more)\n"
+        "from homeostasis_llm.testing import ProviderConformance\n"
+    )
+
+    told = subprocess.run(
+        [sys.executable, "-c", program], env=child_environment, capture_output=True, text=True, check=False
+    )
+
+    assert told.stderr.splitlines()[-1] == (
+        "ImportError: ProviderConformance needs pytest: pip install 'homeostasis-llm[testing]'"
+    )
