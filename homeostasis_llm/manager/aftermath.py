@@ -34,8 +34,8 @@ class Aftermath:
     def wait_before_retry(self, ask: Ask, rule: Rule, error: LLMError) -> float | None:
         """Seconds until the same provider is asked again, before any other; None where another is, or none."""
         # Others may have found out that it is down, and a probe is one call.
-        is_open = self._parts.board.usable_at(ask.target) > self._parts.clock()
-        if rule.action is not Action.RETRY or ask.permit.probe or is_open or not self.has_tries_left(ask):
+        once = ask.permit.probe or self.is_open(ask)
+        if rule.action is not Action.RETRY or once or not self.has_tries_left(ask):
             return None
         wait = self.wait(ask, error)
         remaining = self._remaining()
@@ -54,4 +54,9 @@ class Aftermath:
         retries = self._policy.retries
         if not self._retry or ask.leg.tries > retries.max_retries:
             return False
-        return not self._parts.budget.is_spent(self._parts.timer(), retries)
+        # Who waits for an open breaker adds no load: it lets one through to find out.
+        return self.is_open(ask) or not self._parts.budget.is_spent(self._parts.timer(), retries)
+
+    def is_open(self, ask: Ask) -> bool:
+        """Whether nobody is sent there now."""
+        return self._parts.board.usable_at(ask.target) > self._parts.clock()

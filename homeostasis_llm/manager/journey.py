@@ -230,11 +230,11 @@ class Journey:
         if permit is None:
             self._not_now(leg, target, self._look_again_at(target, now), "it keeps failing", patient=False)
             return None
-        if leg.last_resort and not parts.budget.take(parts.timer(), self.policy.retries):
+        if leg.on_budget and not parts.budget.take(parts.timer(), self.policy.retries):
             parts.board.released(permit)
             leg.done = True
             return None
-        leg.last_resort = False
+        leg.last_resort = leg.on_budget = False
         request = self._request_for(leg, target, route.provider)
         ticket = parts.gate.enter(
             request, leg.stop, route.provider, self._settings, needs=self._needs, has_place=leg.place is not None
@@ -405,7 +405,7 @@ class Journey:
             leg.done = True
             return
         # Where nobody else can be asked, waiting for this one is all there is.
-        leg.last_resort = True
+        leg.last_resort, leg.on_budget = True, not self._aftermath.is_open(ask)
         leg.left.discard((ask.route.label, ask.route.key))
         leg.patient = error.retry_after is not None or isinstance(error, RateLimitError)
         now = self._parts.clock()

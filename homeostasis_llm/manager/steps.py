@@ -80,6 +80,8 @@ class Leg:
     """Where one was got, and is held."""
     last_resort: bool = False
     """Whether it has failed, and is asked again only where nobody else can be."""
+    on_budget: bool = False
+    """Whether that counts as a retry."""
     retrying: Target | None = None
     """Who is asked once more after a wait."""
     counted: set[Target] = field(default_factory=set)

@@ -210,6 +210,16 @@ def test_waiting_as_the_last_resort_is_a_retry_too(time: Time) -> None:
     assert asked(only) == [1]
 
 
+def test_whoever_waits_for_an_open_breaker_needs_no_budget(time: Time) -> None:
+    only = Says("only", DOWN, "I am back")
+    config = RetryConfig(retry_budget=0, min_retries=0)
+
+    response = managed(only, time=time, retry_config=config, breaker=BreakerConfig(failure_threshold=1)).complete(HELLO)
+
+    assert response.content == "I am back"
+    assert time.waits == [5.0]
+
+
 def test_last_resorts_are_counted_in_the_retry_budget(time: Time) -> None:
     only = Says("only", LLMTimeoutError("no answer"))
     config = RetryConfig(retry_budget=0, min_retries=3)
