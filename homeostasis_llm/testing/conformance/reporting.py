@@ -15,6 +15,11 @@ REPORT = "HOMEOSTASIS_CONFORMANCE_REPORT"
 _found: list[dict[str, str]] = []
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make known the marker of LangChain's suite, whose own plugin is not loaded."""
+    config.addinivalue_line("markers", "benchmark: how long it takes is measured where pytest-benchmark is loaded.")
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Note what became of a rule; of one whose bench could not be made or taken down, that."""
     if report.when == "call" or report.outcome != "passed":
