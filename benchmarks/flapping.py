@@ -17,9 +17,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from homeostasis_llm import BreakerConfig, LLMManager, LLMMessage, LLMRequest, ProviderFactory, RetryConfig
+from homeostasis_llm import (
+    BreakerConfig,
+    LLMManager,
+    LLMMessage,
+    LLMProviderInterface,
+    LLMRequest,
+    LLMResponse,
+    ProviderFactory,
+    RetryConfig,
+)
 from homeostasis_llm.testing import FaultServer
-from homeostasis_llm.testing.faults import Request, error, reset
+from homeostasis_llm.testing.faults import error, reset
 
 PERIOD = 12.0
 """Seconds; each server is down for a third of them."""
@@ -67,14 +76,25 @@ def flapping(stack: ExitStack) -> list[FaultServer]:
     return servers
 
 
-def while_down(server: FaultServer, number: int, after: float = 0.0) -> list[Request]:
-    """The requests that came while that server was down, `after` seconds or more after it went down."""
-    offset = time.time() - time.monotonic()
+def while_down(times: Sequence[float], number: int, after: float = 0.0) -> int:
+    """How many of the times lie in those when that server was down, `after` seconds or more after it went down."""
+    return sum(after <= (at / PERIOD + number / 3) % 1.0 * PERIOD < PERIOD / 3 for at in times)
 
-    def since_down(request: Request) -> float:
-        return ((request.at - offset) / PERIOD + number / 3) % 1.0 * PERIOD
 
-    return [request for request in server.requests if after <= since_down(request) < PERIOD / 3]
+def noting(provider: LLMProviderInterface) -> list[float]:
+    """The times at which calls of that provider begin, from now on.
+
+    With many calls at once their requests reach the server a while later, when its breaker may be open already.
+    """
+    times: list[float] = []
+    ask = provider.acomplete
+
+    async def noted(request: LLMRequest) -> LLMResponse:
+        times.append(time.monotonic())
+        return await ask(request)
+
+    provider.acomplete = noted  # type: ignore[method-assign]
+    return times
 
 
 def report(name: str, outcomes: Sequence[Outcome], elapsed: float) -> None:
@@ -104,17 +124,21 @@ async def ours(requests: int, concurrent: int) -> None:
             breaker=BreakerConfig(open_seconds=1.0, max_open_seconds=2.0),
         )
         await manager.acomplete(QUESTION)  # litellm is imported
+        begun = [noting(provider) for provider in providers]
+        # From when the first server is up: calls that find it down before anything is known are another case.
+        await asyncio.sleep((1 / 3 - time.monotonic() / PERIOD) % 1.0 * PERIOD)
         tasks = len(asyncio.all_tasks())
         started = time.monotonic()
         outcomes = await storm(lambda: manager.acomplete(QUESTION), requests, concurrent)
         elapsed = time.monotonic() - started
         report("LLMManager", outcomes, elapsed)
-        for number, server in enumerate(servers):
-            hits, later = while_down(server, number), while_down(server, number, after=1.0)
-            rate = len(later) / max(1.0, elapsed / PERIOD * (PERIOD / 3 - 1))
+        offset = time.time() - time.monotonic()
+        for number, (server, times) in enumerate(zip(servers, begun, strict=True)):
+            came = while_down([request.at - offset for request in server.requests], number)
+            rate = while_down(times, number, after=1.0) / max(1.0, elapsed / PERIOD * (PERIOD / 3 - 1))
             print(
-                f"{'':24} {PROVIDERS[number]}: {server.count} requests, {len(hits)} while it was down, "
-                f"{rate:.2f}/s of them when it had been so for a second"
+                f"{'':24} {PROVIDERS[number]}: {server.count} requests, {came} came while it was down, "
+                f"{rate:.2f}/s were begun when it had been so for a second"
             )
         for provider in providers:
             provider.close()
