@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -160,9 +160,9 @@ class APIKeyManager:
         """What `get_key` gives, with the place where it was."""
         return self.get_status(provider).found if provider.strip() else None
 
-    def find_keys(self, provider: str) -> list[FoundKey]:
-        """Every key of that provider in the order of use, `get_key`'s first."""
-        return find_keys(provider, self._where)
+    def find_keys(self, provider: str, settings: config.Settings | None = None) -> list[FoundKey]:
+        """Every key of that provider in the order of use, `get_key`'s first; by those settings instead of its own."""
+        return find_keys(provider, self._where if settings is None else replace(self._where, settings=settings))
 
     def get_status(self, provider: str) -> KeyStatus:
         """What `get_key` gives, and why places that come before it could not be looked into."""

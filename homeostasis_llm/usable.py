@@ -49,16 +49,16 @@ class Survey:
 def with_keys(settings: Path | None = None) -> Survey:
     """The providers whose key is found. Raises `ConfigError`."""
     found = load_settings(settings)
-    return _survey(ProviderFactory.entries(settings=found), found, settings, keyless=False)
+    return _survey(ProviderFactory.entries(settings=found), found, keyless=False)
 
 
-def set_up(settings: Path | None = None) -> Survey:
+def set_up(settings: Path | Settings | None = None) -> Survey:
     """Also those that were set up without a key: by a base URL, in the settings, or as a plugin that wants none.
 
-    Loads plugins. Raises `ConfigError`.
+    Of the given settings, or of those in that file. Loads plugins. Raises `ConfigError`.
     """
-    found = load_settings(settings)
-    return _survey(ProviderFactory.entries(load_plugins=True, settings=found), found, settings, keyless=True)
+    found = settings if isinstance(settings, Settings) else load_settings(settings)
+    return _survey(ProviderFactory.entries(load_plugins=True, settings=found), found, keyless=True)
 
 
 def unknown_names(settings: Settings) -> list[str]:
@@ -72,9 +72,9 @@ def unknown_names(settings: Settings) -> list[str]:
     return told
 
 
-def _survey(entries: Iterable[ProviderEntry], settings: Settings, path: Path | None, *, keyless: bool) -> Survey:
+def _survey(entries: Iterable[ProviderEntry], settings: Settings, *, keyless: bool) -> Survey:
     by_name = {entry.name: entry for entry in entries}
-    statuses = key_status(by_name, where=Where(settings=path))
+    statuses = key_status(by_name, where=Where(settings=settings))
     usable = []
     ranks = {name: rank for rank, name in enumerate(all_facts())}
     for name in sorted(by_name, key=lambda name: (ranks.get(canonical_name(name), len(ranks)), name)):

@@ -51,8 +51,8 @@ class Where:
 
     timeout: float = KEYRING_SECONDS
     """Seconds that the keyring may take."""
-    settings: Path | None = None
-    """The settings file; None for the user's own."""
+    settings: Path | Settings | None = None
+    """The settings, or their file; None for the user's own."""
     outside: bool = True
     """Whether files, commands and secret stores count."""
 
@@ -207,8 +207,9 @@ class _Search:
         from ..config import ConfigError, Settings, load_settings
 
         if self._settings is None:
+            given = self._where.settings
             try:
-                self._settings = load_settings(self._where.settings)
+                self._settings = given if isinstance(given, Settings) else load_settings(given)
             except ConfigError as error:
                 self._settings, self._settings_problem = Settings(), error.message
         return self._settings.provider(provider)

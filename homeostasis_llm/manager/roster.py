@@ -22,7 +22,7 @@ from ..config import Settings, load_settings
 from ..errors import APIKeyMissingError, BrokenPluginError, InvalidRequestError, LLMError
 from ..keys.changed import last_change
 from ..keys.found import FoundKey, SourceKind
-from ..keys.lookup import find_keys
+from ..keys.lookup import Where, find_keys
 from ..provider import LLMProviderInterface
 from ..registry import ProviderFactory
 
@@ -176,7 +176,8 @@ class Roster:
         from ..usable import set_up
 
         # That a plugin which needs no key is installed does not say that it shall answer: the embedded toy is one.
-        return [usable.name for usable in set_up(self.settings_path).providers if usable.chosen and not usable.lacks]
+        around = set_up(self._own_settings or self.settings_path)
+        return [usable.name for usable in around.providers if usable.chosen and not usable.lacks]
 
     def routes(self, stop: Stop, settings: Settings) -> list[Route]:
         """How to ask that provider, its keys in order of use, the one that worked last first. Raises `LLMError`."""
@@ -230,7 +231,9 @@ class Roster:
         return entry.needs_key is True and entry.source not in {"catalog", "litellm"}
 
     def _find(self, provider: str) -> list[FoundKey]:
-        return find_keys(provider) if self._keys is None else self._keys.find_keys(provider)
+        if self._keys is None:
+            return find_keys(provider, Where(settings=self._own_settings))
+        return self._keys.find_keys(provider, self._own_settings)
 
     def refused(self, stop: Stop, settings: Settings, key: int) -> bool:
         """Look the keys up again, for one was refused; whether that key is among them no more."""

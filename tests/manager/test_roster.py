@@ -479,6 +479,35 @@ def test_a_key_set_for_one_folder_reaches_the_manager_of_it(time: Time, tmp_path
     assert manager.complete(HELLO).content == f"answered with {OTHER}"
 
 
+def test_given_settings_name_the_keys_and_where_they_are(time: Time, tmp_path: Path) -> None:
+    store_key("keyed", SecretStr(ONE))
+    store_key("keyed", SecretStr(OTHER), "backup")
+    APIKeyManager(config_dir=tmp_path).set_fallback_order(["spare"])
+    (tmp_path / "spare.key").write_text(THIRD)
+    own = {
+        "fallback_order": ["keyed", "spare"],
+        "providers": {
+            "keyed": {"key_labels": ["backup", "default"]},
+            "spare": {"api_key_file": str(tmp_path / "spare.key")},
+        },
+    }
+    Keyed.does.update(dict.fromkeys((ONE, OTHER), QuotaExceededError("no money")))
+
+    for keys in (None, APIKeyManager(config_dir=tmp_path)):
+        response = of_settings(time, own, api_key_manager=keys).complete(HELLO)
+
+        assert response.content == f"answered with {THIRD}"
+        assert [attempt.key for attempt in response.attempts] == ["backup", "", ""]
+
+
+def test_given_settings_say_who_is_available(time: Time, tmp_path: Path) -> None:
+    (tmp_path / "spare.key").write_text(THIRD)
+    own = {"providers": {"spare": {"api_key_file": str(tmp_path / "spare.key")}}}
+
+    assert of_settings(time, own).get_available_providers() == ["spare"]
+    assert of_settings(time).get_available_providers() == []
+
+
 # ------------------------------------------------------------------------------------------------- copies, threads
 
 
