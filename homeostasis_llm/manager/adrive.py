@@ -31,7 +31,7 @@ async def complete(journey: Journey, sleep: Sleep) -> LLMResponse:
             if isinstance(step, Pause):
                 await _wait(journey, step, sleep)
                 continue
-            if (patience := journey.patience(step)) is not None:
+            if (patience := journey.patience(step, streamed=False)) is not None:
                 won = await race(journey, step, _answer, patience)
                 if won is not None:
                     return journey.answered(*won)
@@ -109,7 +109,7 @@ async def _opened(journey: Journey, course: Course, step: Ask, timer: Callable[[
         return await _begun(ask, timer)
 
     course.begin()
-    if (patience := journey.patience(step)) is not None:
+    if (patience := journey.patience(step, streamed=True)) is not None:
         won = await race(journey, step, begin, patience, lambda late: late.chunks.aclose())
         return None if won is None else won[1]
     try:

@@ -24,8 +24,8 @@ _SLICES = 10
 _SMOOTHING = 0.2
 """How much the newest of the averaged times weighs; after ten more it has a tenth of that left."""
 
-_FIRST_TOKENS_KEPT = 50
-_FIRST_TOKENS_NEEDED = 5
+_TIMES_KEPT = 50
+_TIMES_NEEDED = 5
 """Of fewer, a 95th percentile would only be the slowest."""
 
 _LONGEST_MESSAGE = 300
@@ -84,6 +84,8 @@ class Health:
     """Seconds to a stream's first token, averaged likewise."""
     first_tokens: tuple[float, ...] = ()
     """The newest of those, oldest first."""
+    answers: tuple[float, ...] = ()
+    """Seconds for the newest answers that came whole and not as streams, oldest first."""
     last_error: LastError | None = None
 
     def calls(self, now: float, window: float) -> int:
@@ -100,24 +102,26 @@ class Health:
                 all_of_them += weight * (part.successes + part.failures)
         return good / all_of_them if all_of_them else None
 
-    def first_token_p95(self) -> float | None:
-        """Seconds within which 95 of 100 streams began; None where fewer than five are known."""
-        if len(self.first_tokens) < _FIRST_TOKENS_NEEDED:
-            return None
-        return sorted(self.first_tokens)[math.ceil(0.95 * len(self.first_tokens)) - 1]
+    def p95(self, *, streamed: bool) -> float | None:
+        """Seconds within which 95 of 100 streams began, or whole answers came; None where fewer than five are known."""
+        times = self.first_tokens if streamed else self.answers
+        return sorted(times)[math.ceil(0.95 * len(times)) - 1] if len(times) >= _TIMES_NEEDED else None
 
     def measured(self, latency: float | None, first_token: float | None) -> Health:
-        """With the times of one more call, in seconds."""
+        """With the times of one more call, in seconds; one without a first token came whole."""
         if latency is None and first_token is None:
             return self
-        kept = self.first_tokens
+        first_tokens, answers = self.first_tokens, self.answers
         if first_token is not None:
-            kept = (*kept[1 - _FIRST_TOKENS_KEPT :], round(first_token, 4))
+            first_tokens = (*first_tokens[1 - _TIMES_KEPT :], round(first_token, 4))
+        elif latency is not None:
+            answers = (*answers[1 - _TIMES_KEPT :], round(latency, 4))
         return replace(
             self,
             latency=_averaged(self.latency, latency),
             first_token=_averaged(self.first_token, first_token),
-            first_tokens=kept,
+            first_tokens=first_tokens,
+            answers=answers,
         )
 
     def to_json(self) -> str:

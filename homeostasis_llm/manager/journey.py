@@ -350,11 +350,11 @@ class Journey:
         for leg in self._legs:
             self._give_back_place(leg)
 
-    def patience(self, ask: Ask) -> float | None:
+    def patience(self, ask: Ask, *, streamed: bool) -> float | None:
         """Seconds after which another provider is asked beside this one; None where none is."""
         if not self.policy.hedge or ask.permit.probe or len(self._legs) == 1:
             return None
-        return self._parts.board.peek(ask.target).first_token_p95()
+        return self._parts.board.peek(ask.target).p95(streamed=streamed)
 
     def beside(self, ask: Ask) -> Ask | None:
         """Somebody else to ask while `ask` is still under way; None where nobody can be asked now."""

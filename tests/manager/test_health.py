@@ -376,13 +376,13 @@ def test_times_are_averaged_and_the_slowest_first_tokens_known(board: HealthBoar
     health = board.peek(TARGET)
     assert health.latency == pytest.approx(1.2)
     assert health.first_token == 0.2
-    assert health.first_token_p95() is None
+    assert health.p95(streamed=True) is None
 
     for hundredths in range(1, 100):
         board.succeeded(admitted(board), first_token=hundredths / 100)
     health = board.peek(TARGET)
     assert len(health.first_tokens) == 50
-    assert health.first_token_p95() == 0.97
+    assert health.p95(streamed=True) == 0.97
     assert health.latency == pytest.approx(1.2)
 
 
@@ -390,7 +390,17 @@ def test_five_first_tokens_are_enough(board: HealthBoard) -> None:
     for seconds in (0.5, 0.0, 0.2, 0.1, 0.3):
         board.succeeded(admitted(board), first_token=seconds)
 
-    assert board.peek(TARGET).first_token_p95() == 0.5
+    assert board.peek(TARGET).p95(streamed=True) == 0.5
+    assert board.peek(TARGET).p95(streamed=False) is None
+
+
+def test_whole_answers_are_slow_by_their_own_measure(board: HealthBoard) -> None:
+    for seconds in range(1, 100):
+        board.succeeded(admitted(board), latency=float(seconds))
+    board.succeeded(admitted(board), latency=1000.0, first_token=0.1)
+
+    assert board.peek(TARGET).p95(streamed=False) == 97.0
+    assert len(board.peek(TARGET).answers) == 50
 
 
 def test_the_last_error_holds_no_key_that_became_known_after_it(board: HealthBoard) -> None:
