@@ -72,8 +72,9 @@ class LLMManager:
         `restart` says that the answer begins anew. `on_refusal` is `raise` or `fail_over`. A provider that is to be
         asked for somebody else's model is asked for its default (`on_other_model="drop"`) or not at all (`refuse`).
 
-        With `hedge`, a second provider is asked where a stream of the first has not begun, or its whole answer not come,
-        within the time in which 95 of 100 have; the first to begin counts, and the other is cancelled. Both may cost.
+        With `hedge`, a second provider is asked where a stream of the first has not begun, or its whole answer not
+        come, within the time in which 95 of 100 have; the first to begin counts, and the other is cancelled. Both may
+        cost.
 
         Without `fallback`, nobody is asked but the first of the order, or whom a request prefers; None asks all given
         providers, and otherwise does what `enable_fallback` of the settings says.
