@@ -213,7 +213,7 @@ def test_what_only_litellm_knows_is_made_under_litellms_name(name: str, own_name
         ("opnai", "did you mean 'openai'?"),
         ("gogle", "did you mean 'gemini'?"),  # by its alias
         ("openrooter", "did you mean 'openrouter'?"),
-        ("openai/gpt-6-luna", "for the model after the '/' give the provider 'openai'"),
+        ("openai/gpt-5.4-mini", "for the model after the '/' give the provider 'openai'"),
         ("claude:haiku", "for the model after the ':' give the provider 'anthropic'"),
         ("/", "`homeostasis llm providers` lists all"),
         ("qqqqqq", "no provider is called 'qqqqqq'. `homeostasis llm providers` lists all"),

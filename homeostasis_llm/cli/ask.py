@@ -77,7 +77,7 @@ def ask(
     \b
     Examples:
       homeostasis llm ask "What is the capital of France?"
-      homeostasis llm ask -m openai:gpt-6-luna "Write a commit message." < changes.diff
+      homeostasis llm ask -m openai:gpt-5.4-mini "Write a commit message." < changes.diff
     """
     from ..errors import LLMError
     from ..messages import LLMMessage

@@ -32,6 +32,9 @@ from .exchange import Exchange
 from .incoming import tail_events
 from .runtime import load_litellm
 
+_ADVICE_FOR_LITELLM = re.compile(r"[.,;]?\s*\b(?:To drop|[Ss]et `?drop_params).*", re.DOTALL)
+"""What litellm tells its own users to do about a parameter; ours cannot, and nothing is dropped for them."""
+
 
 def to_error(error: Exception, exchange: Exchange, provider: str, model: str | None) -> LLMError:
     """Ours for an exception that came out of litellm. It has no context: raise it outside the `except` block."""
@@ -82,7 +85,10 @@ def _from_litellm(error: Exception, provider: str, model: str | None) -> LLMErro
     if isinstance(error, litellm.AuthenticationError):
         return APIKeyMissingError(f"{provider} needs credentials that are not there: {said}", **facts)
     if isinstance(error, litellm.UnsupportedParamsError):
-        return UnsuitableRequestError(f"the request does not suit {provider}: {said}", **facts)
+        said = _ADVICE_FOR_LITELLM.sub("", said).rstrip()
+        return UnsuitableRequestError(
+            f"the request does not suit {provider}: {said}; ask without that, or for another model", **facts
+        )
     if isinstance(error, (litellm.BadRequestError, litellm.NotFoundError, ValueError)):
         return _refined(InvalidRequestError(f"the request does not suit {provider}: {said}", **facts), error)
     if isinstance(error, litellm.Timeout):

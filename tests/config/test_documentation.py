@@ -43,7 +43,7 @@ def test_the_example_is_read(write: Write) -> None:
 
     assert settings.active_provider == "anthropic"
     assert settings.provider_policies.cost == "low"
-    assert settings.provider("openai").model_map == {"gpt-4": "gpt-6-luna"}
+    assert settings.provider("openai").model_map == {"gpt-4": "gpt-5.4-mini"}
     assert settings.provider("ollama").timeout == Timeout(connect=2.0, first_byte=120.0, between_chunks=30.0)
 
 

@@ -200,8 +200,8 @@ def test_openrouter_stands_in_for_a_provider(
 def test_without_a_model_openrouter_is_asked_for_the_provider_s_default() -> None:
     own = unified()
 
-    assert unified_route("openai", None, own) == ("openrouter", "openai/gpt-6-luna")
-    assert unified_route("anthropic", None, own) == ("openrouter", "anthropic/claude-haiku-5.5")
+    assert unified_route("openai", None, own) == ("openrouter", "openai/gpt-5.4-mini")
+    assert unified_route("anthropic", None, own) == ("openrouter", "anthropic/claude-haiku-4.5")
 
 
 @pytest.mark.parametrize(
