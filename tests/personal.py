@@ -15,6 +15,10 @@ _PERSONAL = re.compile(
 )
 
 
+# By which way litellm is called is for who runs the tests to say: they are to pass on both.
+_OF_THE_RUN = "HOMEOSTASIS_LITELLM_LANE"
+
+
 def is_personal(variable: str) -> bool:
     """Whether tests and the processes they start must not see it."""
-    return _PERSONAL.fullmatch(variable) is not None
+    return variable != _OF_THE_RUN and _PERSONAL.fullmatch(variable) is not None

@@ -18,7 +18,7 @@ import httpx
 
 from ..errors import LLMTimeoutError
 from ..request import Timeout
-from .mends import Mender
+from .mends import AsItCame, Mender
 
 _LARGEST_ERROR_BODY = 1 << 20
 """Bytes of a failed answer that are read; more than that is no error message."""
@@ -53,6 +53,8 @@ class Exchange:
     """litellm's own kind of HTTP client, around ours: for its routes that take none from the arguments of a call."""
     litellm_name: str = ""
     """The provider, as litellm calls it."""
+    mended: bool = True
+    """Whether litellm reads the answer, which must be mended for it."""
     show_key: Callable[[httpx.Request], None] | None = None
     """Shows the key where litellm would show it in another way."""
     _open: list[httpx.Response] = field(default_factory=list)
@@ -121,9 +123,9 @@ class Exchange:
         """Whether the last answer's status is no good one; a redirect is none, the key must not follow it."""
         return self.status is not None and self.status >= 300
 
-    def mender(self) -> Mender:
-        """What the answer's body passes through on its way to litellm."""
-        return Mender(self.litellm_name, self.headers)
+    def mender(self) -> Mender | AsItCame:
+        """What the answer's body passes through on its way to its reader."""
+        return Mender(self.litellm_name, self.headers) if self.mended else AsItCame()
 
     def received(self, piece: bytes) -> bool:
         """Note a piece of the answer's body; True where nothing more is wanted of it. Raises `LLMTimeoutError`."""

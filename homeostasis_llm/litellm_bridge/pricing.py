@@ -23,10 +23,12 @@ _ANSWERING = frozenset({"chat", "responses", "completion"})
 
 
 def list_price(model: str, litellm_name: str, usage: Any) -> float | None:
-    """US dollars for `usage`, an object of litellm's; None where the list has no price for the model."""
+    """US dollars for `usage`, an object of litellm's or counts in OpenAI's form; None without a price in the list."""
     litellm = load_litellm()
     if usage is None or not {model, f"{litellm_name}/{model}"} & litellm.model_cost.keys():
         return None
+    if isinstance(usage, Mapping):
+        usage = litellm.Usage(**usage)
     return float(sum(litellm.cost_per_token(model, custom_llm_provider=litellm_name, usage_object=usage)))
 
 

@@ -26,8 +26,9 @@ from ..response import LLMChunk, LLMResponse, merge_chunks
 from ..timeouts import DEFAULT_TIMEOUT, overlaid
 from .exchange import Exchange
 from .faults import stream_error, to_error
-from .incoming import last_chunk, read_chunk, read_response, said_nothing, stream_was_cut
-from .lanes import lane_for
+from .incoming import said_nothing, stream_was_cut
+from .lanes import Lane, StreamReading, lane_for
+from .lanes.full import FullReading
 from .outgoing import completion_arguments
 from .pricing import list_price, listed_models
 from .runtime import load_litellm
@@ -121,9 +122,7 @@ class LiteLLMProvider(LLMProviderInterface):
                     try:
                         if stream is None:
                             client = self._made_clients().sync_client()
-                            stream = lane_for(self._litellm_name).stream(
-                                {**arguments, **self._connection(exchange), "client": client}
-                            )
+                            stream = self._streamed({**arguments, "client": client}, exchange, reader)
                         piece = next(stream, None)
                     except Exception as error:  # noqa: BLE001  # as in _asked
                         read = reader.failed(error)
@@ -147,9 +146,7 @@ class LiteLLMProvider(LLMProviderInterface):
                     try:
                         if stream is None:
                             client = await (await self._amade_clients()).async_client()
-                            stream = await lane_for(self._litellm_name).astream(
-                                {**arguments, **self._connection(exchange), "client": client}
-                            )
+                            stream = await self._astreamed({**arguments, "client": client}, exchange, reader)
                         piece = await anext(stream, None)
                     except Exception as error:  # noqa: BLE001  # as in _asked
                         read = reader.failed(error)
@@ -204,28 +201,43 @@ class LiteLLMProvider(LLMProviderInterface):
         with self._exchange(request) as exchange:
             try:
                 client = self._made_clients().sync_client()
-                answer = lane_for(self._litellm_name).complete(
-                    {**arguments, **self._connection(exchange), "client": client}
-                )
+                call = {**arguments, **self._connection(exchange), "client": client}
+                lane = lane_for(self._litellm_name, call)
+                answer = lane.complete(call)
             except Exception as error:  # noqa: BLE001  # litellm wraps anything in anything; to_error keeps the cause
                 return to_error(error, exchange, self.name, arguments["model"])
             finally:
                 exchange.close()
-        return self._read(answer, exchange, arguments["model"])
+        return self._read(lane, answer, exchange, arguments["model"])
 
     async def _aasked(self, request: LLMRequest) -> LLMResponse | LLMError:
         arguments = self._arguments(request)
         with await self._aexchange(request) as exchange:
             try:
                 client = await (await self._amade_clients()).async_client()
-                answer = await lane_for(self._litellm_name).acomplete(
-                    {**arguments, **self._connection(exchange), "client": client}
-                )
+                call = {**arguments, **self._connection(exchange), "client": client}
+                lane = lane_for(self._litellm_name, call)
+                answer = await lane.acomplete(call)
             except Exception as error:  # noqa: BLE001  # as in _asked
                 return to_error(error, exchange, self.name, arguments["model"])
             finally:
                 await exchange.aclose()
-        return self._read(answer, exchange, arguments["model"])
+        return self._read(lane, answer, exchange, arguments["model"])
+
+    def _streamed(self, arguments: dict[str, Any], exchange: Exchange, reader: _StreamReader) -> Iterator[Any]:
+        call = {**arguments, **self._connection(exchange)}
+        return self._lane_read_by(reader, call).stream(call)
+
+    async def _astreamed(
+        self, arguments: dict[str, Any], exchange: Exchange, reader: _StreamReader
+    ) -> AsyncIterator[Any]:
+        call = {**arguments, **self._connection(exchange)}
+        return await self._lane_read_by(reader, call).astream(call)
+
+    def _lane_read_by(self, reader: _StreamReader, call: dict[str, Any]) -> Lane:
+        lane = lane_for(self._litellm_name, call)
+        reader.reading = lane.reading(self.name)
+        return lane
 
     def _exchange(self, request: LLMRequest) -> Exchange:
         load_litellm()  # the seconds that this takes are not the provider's
@@ -298,12 +310,12 @@ class LiteLLMProvider(LLMProviderInterface):
                 f"litellm does not know how to ask {self.name}: {error}", provider=self.name
             ) from None
 
-    def _read(self, answer: Any, exchange: Exchange, model: str) -> LLMResponse | LLMError:
+    def _read(self, lane: Lane, answer: Any, exchange: Exchange, model: str) -> LLMResponse | LLMError:
         try:
-            response = read_response(answer, exchange, self.name)
+            response, counted = lane.read(answer, exchange, self.name)
         except InvalidRequestError as error:
             return _nonsense(error, self.name, model)
-        response.cost = self._cost(model, getattr(answer, "usage", None)) if response.usage is not None else None
+        response.cost = self._cost(model, counted) if response.usage is not None else None
         return response
 
     def _cost(self, model: str, usage: Any) -> float | None:
@@ -317,8 +329,8 @@ class _StreamReader:
     def __init__(self, provider: LiteLLMProvider, exchange: Exchange, model: str) -> None:
         self._provider, self._exchange, self._model = provider, exchange, model
         self._chunks: list[LLMChunk] = []
-        self._ending: Any = None
-        self._usage: Any = None
+        self.reading: StreamReading = FullReading(provider.name)
+        """Reads the pieces; that of the lane, once one is chosen."""
         self.ended = False
 
     def read(self, piece: Any) -> list[LLMChunk] | LLMError:
@@ -327,12 +339,9 @@ class _StreamReader:
             self.ended = True
             return self._finished()
         try:
-            chunk = read_chunk(piece, self._provider.name)
+            chunk = self.reading.chunk(piece)
         except InvalidRequestError as error:
             return self._with_partial(_nonsense(error, self._provider.name, self._model))
-        if any(getattr(choice, "finish_reason", None) for choice in piece.choices):
-            self._ending = piece
-        self._usage = getattr(piece, "usage", None) or self._usage
         self._chunks.append(chunk)
         return [chunk] if chunk.text or chunk.reasoning or chunk.reasoning_payload or chunk.tool_calls else []
 
@@ -354,11 +363,11 @@ class _StreamReader:
                 status_code=self._exchange.status,
             )
         try:
-            chunk = last_chunk(self._ending, self._usage, self._exchange, self._provider.name)
+            chunk = self.reading.last(self._exchange)
         except InvalidRequestError as error:
             return self._with_partial(_nonsense(error, self._provider.name, self._model))
         if chunk.usage is not None:
-            chunk.cost = self._provider._cost(self._model, self._usage)  # noqa: SLF001  # one class in two halves
+            chunk.cost = self._provider._cost(self._model, self.reading.counted)  # noqa: SLF001  # one class in two halves
         return [chunk]
 
     def _with_partial(self, error: LLMError) -> LLMError:
