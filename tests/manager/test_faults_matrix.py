@@ -169,7 +169,10 @@ class Servers(NamedTuple):
         first, second = (SHORT if number in hurry else None for number in (1, 2))
         pair = (
             ProviderFactory.create_provider("openai", KEY, base_url=self.first.url, timeout=first),
-            ProviderFactory.create_provider("anthropic", KEY, base_url=self.second.url, timeout=second),
+            # What is too long for the first is not for this one.
+            ProviderFactory.create_provider(
+                "anthropic", KEY, base_url=self.second.url, timeout=second, default_model="claude-opus-4-6"
+            ),
         )
         self.made.extend(pair)
         return pair
