@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
@@ -117,7 +117,8 @@ def all_facts() -> Mapping[str, ProviderFacts]:
 
 @cache
 def _catalog() -> tuple[Mapping[str, ProviderFacts], Mapping[str, str]]:
-    return read_catalog(files(__package__).joinpath("catalog.toml").read_text(encoding="utf-8"))
+    # Not importlib.resources, which takes as long to import as the rest of this module.
+    return read_catalog((pkgutil.get_data(__package__, "catalog.toml") or b"").decode())
 
 
 def read_catalog(text: str) -> tuple[Mapping[str, ProviderFacts], Mapping[str, str]]:

@@ -1,6 +1,6 @@
 """`homeostasis` at a terminal. A command parses and prints; the library does the work.
 
-Each command imports what it needs when it runs, so that help comes at once.
+Each command is loaded when it runs, and imports what it needs then, so that help comes at once.
 """
 
 from __future__ import annotations
@@ -10,32 +10,67 @@ from types import TracebackType
 
 import click
 
-from .ask import ask
-from .cassettes import cassettes
-from .check import test_providers, validate_key
-from .completion import completion
-from .config_file import config_file
-from .conformance import conformance
-from .doctor import doctor
-from .keys import list_keys, remove_key, set_key
-from .legacy import import_legacy
-from .models import models
-from .new_provider import new_provider
-from .providers import providers
-from .settings import (
-    auto_configure,
-    get_active_provider,
-    get_fallback_order,
-    get_provider_policies,
-    provider_status,
-    set_active_provider,
-    set_fallback_enabled,
-    set_fallback_order,
-    set_openrouter_unified,
-    set_provider_policies,
-)
-from .status import reset_health, status
+from .listed import ListedCommands
 from .terminal import Program
+
+_COMMANDS = {
+    "ask": {
+        "ask": "Ask a language model.",
+    },
+    "cassettes": {
+        "cassettes": "Record what models answer, for tests.",
+    },
+    "check": {
+        "validate-key": "Ask providers whether they accept a key.",
+        "test-providers": "Ask all providers at once.",
+    },
+    "completion": {
+        "completion": "Print a shell's completion script.",
+    },
+    "config_file": {
+        "config": "See and change the settings file.",
+    },
+    "conformance": {
+        "conformance": "Try what every provider promises.",
+    },
+    "doctor": {
+        "doctor": "Say what is wrong here, and what to do.",
+    },
+    "keys": {
+        "set-key": "Check a key, and store it.",
+        "list-keys": "List the keys, and where each is from.",
+        "remove-key": "Remove a key from the keyring.",
+    },
+    "legacy": {
+        "import-legacy": "Bring over the former package's keys.",
+    },
+    "models": {
+        "models": "List the models of a provider.",
+    },
+    "new_provider": {
+        "new-provider": "Write a package that adds a provider.",
+    },
+    "providers": {
+        "providers": "List who can be asked.",
+    },
+    "settings": {
+        "set-active-provider": "Say who is asked first.",
+        "get-active-provider": "Print who is asked first.",
+        "set-fallback-order": "Say who is asked when the first fails.",
+        "get-fallback-order": "Print who is asked when the first fails.",
+        "set-fallback-enabled": "Say whether others are asked at all.",
+        "set-openrouter-unified": "Have OpenRouter stand in for others.",
+        "set-provider-policies": "Say what matters in choosing.",
+        "get-provider-policies": "Print what matters in choosing.",
+        "provider-status": "Print who is asked, and who can be.",
+        "auto-configure": "Set the order by the keys that are found.",
+    },
+    "status": {
+        "status": "Show how the providers are.",
+        "reset-health": "Have a provider asked again at once.",
+    },
+}
+"""What each module has, and a line on it for `homeostasis llm --help`."""
 
 
 @click.group(cls=Program)
@@ -44,7 +79,7 @@ def homeostasis() -> None:
     """Software that mends itself. See `homeostasis llm` for its language models."""
 
 
-@homeostasis.group()
+@click.group(cls=ListedCommands)
 def llm() -> None:
     """Ask language models, keep their keys, and say who is asked.
 
@@ -53,41 +88,16 @@ def llm() -> None:
     """
 
 
-for command in (
-    ask,
-    auto_configure,
-    cassettes,
-    completion,
-    config_file,
-    conformance,
-    doctor,
-    get_active_provider,
-    get_fallback_order,
-    get_provider_policies,
-    import_legacy,
-    list_keys,
-    models,
-    new_provider,
-    provider_status,
-    providers,
-    remove_key,
-    reset_health,
-    set_active_provider,
-    set_fallback_enabled,
-    set_fallback_order,
-    set_key,
-    set_openrouter_unified,
-    set_provider_policies,
-    status,
-    test_providers,
-    validate_key,
-):
-    llm.add_command(command)
+llm.take_in(__name__, _COMMANDS)
+homeostasis.add_command(llm)
 
 
 def main() -> None:
     """Run the command that the process was started with, and end the process."""
     sys.excepthook = _without_keys
+    # httpx has a command line of its own, which it loads with rich and pygments wherever they are installed, whoever
+    # imports it. None says that there is none: it does without, and a command that uses HTTP begins sooner.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # typeshed knows of modules alone
     homeostasis(prog_name="homeostasis")
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..response import LLMResponse
 
 
-@click.command(short_help="Ask a language model.")
+@click.command
 @click.argument("prompt", required=False)
 @click.option(
     "-p", "--provider", metavar="NAME", type=PROVIDER, help="Who answers: a name from `homeostasis llm providers`."

@@ -37,7 +37,7 @@ class _Cassettes(click.Group):
             raise click.ClickException(one_line(str(error))) from error
 
 
-@click.group(cls=_Cassettes, short_help="Record what models answer, for tests.")
+@click.group(cls=_Cassettes)
 def cassettes() -> None:
     """Record what models answer, and look at recordings.
 

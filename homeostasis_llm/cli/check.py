@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _DEEP = "Also have one token written, which tells about credit too, and which the provider may charge."
 
 
-@click.command("validate-key", short_help="Ask providers whether they accept a key.")
+@click.command("validate-key")
 @click.argument("providers", nargs=-1, type=PROVIDER, metavar="[PROVIDER]...")
 @click.option("--all", "everyone", is_flag=True, help="Check every provider that has a key.")
 @click.option("--deep", is_flag=True, help=_DEEP)
@@ -65,7 +65,7 @@ def validate_key(
     ctx.exit(0 if all(one.good for one in checked) else 1)
 
 
-@click.command("test-providers", short_help="Ask all providers at once.")
+@click.command("test-providers")
 @click.option("-p", "--providers", "named", multiple=True, type=PROVIDER, metavar="NAME...", help="Test only these.")
 @click.argument("more", nargs=-1, type=PROVIDER, metavar="[PROVIDER]...")
 @click.option(

@@ -10,7 +10,7 @@ _VARIABLE = "_HOMEOSTASIS_COMPLETE"
 """Where click looks for the shell's question, by the name of the program."""
 
 
-@click.command(short_help="Print a shell's completion script.")
+@click.command
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, *, shell: str) -> None:

@@ -27,12 +27,12 @@ _NEW = """\
 """What an editor is given where there is no file yet."""
 
 
-@click.group("config")
-def config_file() -> None:
+@click.group
+def config() -> None:
     """See and change the settings file."""
 
 
-@config_file.command(short_help="Print what is set, and where.")
+@config.command(short_help="Print what is set, and where.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def show(*, as_json: bool) -> None:
     """Print what is set, and where: in which line of the file, or by which environment variable.
@@ -49,7 +49,7 @@ def show(*, as_json: bool) -> None:
     show_table(("SETTING", "VALUE", "FROM"), [(one.key, _as_toml(one.value), one.origin) for one in found])
 
 
-@config_file.command(short_help="Print where the file is.")
+@config.command(short_help="Print where the file is.")
 def path() -> None:
     """Print where the settings file is, or would be."""
     from ..config import config_path
@@ -57,7 +57,7 @@ def path() -> None:
     click.echo(config_path())
 
 
-@config_file.command(short_help="Open the file in an editor.")
+@config.command(short_help="Open the file in an editor.")
 def edit() -> None:
     """Open the settings in $VISUAL or $EDITOR, and save them if they are right."""
     from ..config import ConfigError, config_path, load_settings, wrong_rows
@@ -94,7 +94,7 @@ def edit() -> None:
     shutil.rmtree(folder)
 
 
-@config_file.command(short_help="Say what is wrong with the file.")
+@config.command(short_help="Say what is wrong with the file.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.pass_context
 def check(ctx: click.Context, *, as_json: bool) -> None:

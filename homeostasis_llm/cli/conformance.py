@@ -13,7 +13,7 @@ from .screen import show_table, waiting
 from .terminal import note, one_line
 
 
-@click.command(short_help="Try what every provider promises.")
+@click.command
 @click.argument("provider", type=PROVIDER)
 @click.option("--live", is_flag=True, help="Ask the real provider, which may charge; else it is asked on this machine.")
 @click.option(

@@ -9,7 +9,7 @@ import click
 from .screen import show_table, waiting
 
 
-@click.command(short_help="Say what is wrong here, and what to do.")
+@click.command
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 @click.pass_context
 def doctor(ctx: click.Context, *, as_json: bool) -> None:

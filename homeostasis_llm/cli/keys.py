@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 NOTHING = "-"
 
 
-@click.command("set-key", short_help="Check a key, and store it.")
+@click.command("set-key")
 @click.argument("provider", type=PROVIDER)
 @click.option(
     "-k", "--key", metavar="KEY", help="The key; better left out: it stays in the shell's history, for others to read."
@@ -141,7 +141,7 @@ def _check(manager: APIKeyManager, provider: str, secret: SecretStr, *, deep: bo
 # ---------------------------------------------------------------------------------------------------------- list-keys
 
 
-@click.command("list-keys", short_help="List the keys, and where each is from.")
+@click.command("list-keys")
 @click.option("--show-masked", is_flag=True, help="Show the last four characters of the longer keys.")
 @click.option("-v", "--verbose", is_flag=True, help="List every place that was looked into, and what was there.")
 @click.option("--all", "everyone", is_flag=True, help="Also list the providers without a key.")
@@ -212,7 +212,7 @@ def _facts(place: KeySource, *, show_masked: bool) -> dict[str, object]:
 # --------------------------------------------------------------------------------------------------------- remove-key
 
 
-@click.command("remove-key", short_help="Remove a key from the keyring.")
+@click.command("remove-key")
 @click.argument("provider", required=False, type=PROVIDER)
 @click.option("--label", metavar="LABEL", help="Remove the key of this name.")
 @click.option("--all", "everything", is_flag=True, help="Remove all keys of PROVIDER, or without one of all providers.")

@@ -25,7 +25,7 @@ _TRIES = 3
 """How often a mistyped password may be typed again."""
 
 
-@click.command("import-legacy", short_help="Bring over the former package's keys.")
+@click.command("import-legacy")
 @click.option(
     "--from",
     "folder",

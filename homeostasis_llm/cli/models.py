@@ -10,7 +10,7 @@ from .arguments import PROVIDER
 from .terminal import note, one_line
 
 
-@click.command(short_help="List the models of a provider.")
+@click.command
 @click.argument("provider", type=PROVIDER)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def models(*, provider: str, as_json: bool) -> None:

@@ -9,7 +9,7 @@ import click
 _DIALECTS = ("openai", "anthropic", "gemini", "cohere", "ollama")
 
 
-@click.command("new-provider", short_help="Write a package that adds a provider.")
+@click.command("new-provider")
 @click.argument("name")
 @click.option(
     "--dialect", type=click.Choice(_DIALECTS), help="For an address that speaks a known dialect: data and no code."

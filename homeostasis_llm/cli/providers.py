@@ -17,7 +17,7 @@ UNKNOWN = "-"
 _CREDENTIALS = {"aws": "credentials of AWS", "google": "credentials of Google Cloud"}
 
 
-@click.command(short_help="List who can be asked.")
+@click.command
 @click.option("--all", "everyone", is_flag=True, help="Also those that only litellm knows.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array, with everything that is known.")
 def providers(*, everyone: bool, as_json: bool) -> None:

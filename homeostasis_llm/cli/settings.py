@@ -21,7 +21,7 @@ _LEVEL = click.Choice(["low", "balanced", "high"])
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 
 
-@click.command("set-active-provider", short_help="Say who is asked first.")
+@click.command("set-active-provider")
 @click.argument("provider", type=PROVIDER_OR_AUTO)
 def set_active_provider(*, provider: str) -> None:
     """Have PROVIDER asked first; auto for whoever has a key.
@@ -43,7 +43,7 @@ def set_active_provider(*, provider: str) -> None:
         _tell_if_without_key([active])
 
 
-@click.command("get-active-provider", short_help="Print who is asked first.")
+@click.command("get-active-provider")
 @_as_json
 def get_active_provider(*, as_json: bool) -> None:
     """Print who is asked first, or auto."""
@@ -51,7 +51,7 @@ def get_active_provider(*, as_json: bool) -> None:
     click.echo(json.dumps({"active_provider": active}) if as_json else active)
 
 
-@click.command("set-fallback-order", short_help="Say who is asked when the first fails.")
+@click.command("set-fallback-order")
 @click.argument("providers", nargs=-1, required=True, type=PROVIDER, metavar="PROVIDER...")
 def set_fallback_order(*, providers: tuple[str, ...]) -> None:
     """Have these providers asked, in this order, when the first fails.
@@ -70,7 +70,7 @@ def set_fallback_order(*, providers: tuple[str, ...]) -> None:
     _tell_if_switched_off(settings)
 
 
-@click.command("get-fallback-order", short_help="Print who is asked when the first fails.")
+@click.command("get-fallback-order")
 @_as_json
 def get_fallback_order(*, as_json: bool) -> None:
     """Print who is asked when the first fails, one a line."""
@@ -83,7 +83,7 @@ def get_fallback_order(*, as_json: bool) -> None:
     _tell_if_switched_off(settings)
 
 
-@click.command("set-fallback-enabled", short_help="Say whether others are asked at all.")
+@click.command("set-fallback-enabled")
 @click.argument("enabled", type=SWITCH, metavar="true|false")
 def set_fallback_enabled(*, enabled: bool) -> None:
     """Say whether others are asked when a provider fails."""
@@ -95,7 +95,7 @@ def set_fallback_enabled(*, enabled: bool) -> None:
     )
 
 
-@click.command("set-openrouter-unified", short_help="Have OpenRouter stand in for others.")
+@click.command("set-openrouter-unified")
 @click.argument("enabled", type=SWITCH, metavar="true|false")
 @click.option("--proxy-anthropic/--no-proxy-anthropic", default=None, help="Have it stand in for Anthropic, or not.")
 @click.option("--proxy-openai/--no-proxy-openai", default=None, help="Have it stand in for OpenAI, or not.")
@@ -114,7 +114,7 @@ def set_openrouter_unified(*, enabled: bool, proxy_anthropic: bool | None, proxy
         _tell_if_without_key(["openrouter"])
 
 
-@click.command("set-provider-policies", short_help="Say what matters in choosing.")
+@click.command("set-provider-policies")
 @click.option("--cost", type=_LEVEL, help="How much a low price matters.")
 @click.option("--latency", type=_LEVEL, help="How much a quick answer matters.")
 @click.option("--reliability", type=_LEVEL, help="How much it matters that an answer comes.")
@@ -132,7 +132,7 @@ def set_provider_policies(*, cost: str | None, latency: str | None, reliability:
     click.echo(f"Cost {policies.cost}, latency {policies.latency}, reliability {policies.reliability}.")
 
 
-@click.command("get-provider-policies", short_help="Print what matters in choosing.")
+@click.command("get-provider-policies")
 @_as_json
 def get_provider_policies(*, as_json: bool) -> None:
     """Print what matters in choosing a provider."""
@@ -144,7 +144,7 @@ def get_provider_policies(*, as_json: bool) -> None:
         click.echo(f"{name:<11}  {level}")
 
 
-@click.command("provider-status", short_help="Print who is asked, and who can be.")
+@click.command("provider-status")
 @click.option("-v", "--verbose", is_flag=True, help="Also list the providers, each with its model and address.")
 @_as_json
 def provider_status(*, verbose: bool, as_json: bool) -> None:
@@ -180,7 +180,7 @@ def provider_status(*, verbose: bool, as_json: bool) -> None:
         note(f"Not everywhere could be looked for keys: {problem}.")
 
 
-@click.command("auto-configure", short_help="Set the order by the keys that are found.")
+@click.command("auto-configure")
 def auto_configure() -> None:
     """Have the providers that have a key asked in the order of the catalog, and store that as the fallback order.
 

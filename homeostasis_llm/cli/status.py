@@ -28,7 +28,7 @@ _LONGEST = 100
 """Characters of the last error."""
 
 
-@click.command(short_help="Show how the providers are.")
+@click.command
 @click.option("--watch", is_flag=True, help="Show it again each second, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; with --watch one a line.")
 def status(*, watch: bool, as_json: bool) -> None:
@@ -56,7 +56,7 @@ def status(*, watch: bool, as_json: bool) -> None:
                 time.sleep(_EVERY)
 
 
-@click.command("reset-health", short_help="Have a provider asked again at once.")
+@click.command("reset-health")
 @click.argument("provider", type=PROVIDER, required=False)
 def reset_health(*, provider: str | None) -> None:
     """Forget how PROVIDER has failed, or all of them, so that the next request asks it again.

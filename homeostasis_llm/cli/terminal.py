@@ -10,8 +10,6 @@ from typing import Any
 
 import click
 
-from ..errors import LLMError
-
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it: 128 and the signal's number."""
 
@@ -26,11 +24,17 @@ class Program(click.Group):
                 stream.reconfigure(errors="replace")
         try:
             return super().invoke(ctx)
-        except LLMError as error:
+        except _our_errors() as error:
             raise click.ClickException(one_line(str(error))) from error
         except KeyboardInterrupt:
             click.echo(err=True)  # after the ^C
             ctx.exit(INTERRUPTED)
+
+
+def _our_errors() -> tuple[type[Exception], ...]:
+    """`LLMError`, if anything was loaded that can raise it: help needs none of that."""
+    errors = sys.modules.get(f"{__package__.rpartition('.')[0]}.errors")
+    return () if errors is None else (errors.LLMError,)
 
 
 def note(text: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from homeostasis_llm.cli import homeostasis
 from homeostasis_llm.cli.arguments import ProviderName
+from homeostasis_llm.cli.listed import Listed
 
 from .conftest import Run
 from .sessions import Session
@@ -29,7 +30,8 @@ def shell_environment(child_environment: dict[str, str]) -> dict[str, str]:
 
 def commands(group: click.Group = homeostasis, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
     """Every command with its name."""
-    for name, command in group.commands.items():
+    for name, listed in group.commands.items():
+        command = listed.load() if isinstance(listed, Listed) else listed
         if isinstance(command, click.Group):
             yield from commands(command, (*path, name))
         else:

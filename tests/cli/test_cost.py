@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from homeostasis_llm.cli import llm
+from homeostasis_llm.cli.listed import Listed
 from tests.test_import_cost import HEAVY, Step, command
 
 from .test_completion import commands
@@ -32,6 +34,33 @@ def test_help_of_every_command_comes_at_once(child_environment: dict[str, str], 
 
     assert len(helps) > 20
     assert step.run.returncode == 0, step.run.stderr
+
+
+def test_the_list_of_commands_loads_none_of_them_and_a_command_no_other(
+    child_environment: dict[str, str], tmp_path: Path
+) -> None:
+    tell = "import atexit, sys\natexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
+
+    loaded = {
+        arguments: modules_of_commands(Step(tell + command("llm", *arguments), child_environment, tmp_path / "report"))
+        for arguments in (("--help",), ("completion", "zsh"))
+    }
+
+    assert loaded[("--help",)] == {"listed", "terminal"}
+    assert loaded[("completion", "zsh")] == {"listed", "terminal", "completion"}
+
+
+def modules_of_commands(step: Step) -> set[str]:
+    """The modules of `homeostasis_llm.cli` that a step told of."""
+    package = "homeostasis_llm.cli."
+    return {name.removeprefix(package) for name in step.run.stderr.split() if name.startswith(package)}
+
+
+def test_a_command_is_listed_under_its_own_name() -> None:
+    listed = [command for command in llm.commands.values() if isinstance(command, Listed)]
+
+    assert len(listed) > 20
+    assert [command.name for command in listed] == [command.load().name for command in listed]
 
 
 def test_what_asks_no_provider_loads_no_engine_no_http_and_nothing_to_draw_with(
@@ -76,6 +105,21 @@ def test_checking_a_key_of_the_environment_loads_httpx_and_neither_keyring_nor_a
     assert "unreachable" in step.run.stdout
     assert "httpx" in step.modules
     assert step.modules & {*ENGINES, "keyring"} == set()
+
+
+def test_a_command_that_uses_http_does_not_load_the_command_line_of_httpx(
+    child_environment: dict[str, str], tmp_path: Path
+) -> None:
+    child_environment |= {"OPENAI_API_KEY": "made-up-key", "HOMEOSTASIS_OPENAI_BASE_URL": "http://127.0.0.1:1"}
+    program = (
+        "import sys\nsys.argv[1:] = ['llm', 'validate-key', 'openai']\nfrom homeostasis_llm.cli import main\nmain()"
+    )
+
+    step = Step(program, child_environment, tmp_path / "report")
+
+    assert "unreachable" in step.run.stdout
+    assert "httpx" in step.modules
+    assert step.modules & {"rich", "pygments"} == set()
 
 
 def test_checking_a_key_loads_settings_and_registry_only_where_they_have_a_say(
