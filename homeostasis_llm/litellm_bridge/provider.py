@@ -24,6 +24,7 @@ from ..provider import LLMProviderInterface, without_key
 from ..request import LLMRequest, Timeout
 from ..response import LLMChunk, LLMResponse, merge_chunks
 from ..timeouts import DEFAULT_TIMEOUT, overlaid
+from .dropped import carried
 from .exchange import Exchange
 from .faults import stream_error, to_error
 from .incoming import said_nothing, stream_was_cut
@@ -254,7 +255,7 @@ class LiteLLMProvider(LLMProviderInterface):
             raise InvalidRequestError(
                 f"LLMRequest.model: {self.name} has no default model; name one", provider=self.name
             )
-        return arguments
+        return carried(request, arguments, self._litellm_name, self.name)
 
     def _connection(self, exchange: Exchange) -> dict[str, Any]:
         """Where to send a request and as whom. The only place where the key is taken out of its secret for a call."""

@@ -72,15 +72,6 @@ def test_openai_hears_audio() -> None:
     assert [shown(body) for body in sent("OpenAI", "test_audio_inputs")] == [[heard], [heard]]
 
 
-@pytest.mark.xfail(
-    reason="Anthropic's messages take no audio; litellm leaves it out and says nothing, where we should refuse",
-    strict=True,
-)
-def test_audio_is_not_left_out_in_silence_for_anthropic() -> None:
-    for body in sent("Anthropic", "test_audio_inputs"):
-        assert shown(body)
-
-
 def test_a_tools_image_is_shown_to_openai_by_the_user_for_its_tools_answer_in_text_alone() -> None:
     for body in sent("OpenAI", "test_image_tool_message"):
         assert [message["role"] for message in body["messages"]] == ["user", "assistant", "tool", "user"]
