@@ -32,11 +32,11 @@ class Mender:
 
     def __init__(self, litellm_name: str, headers: Mapping[str, str]) -> None:
         self._mends = [mend for mend in _MENDS if not mend.providers or litellm_name in mend.providers]
-        self._names_wanted = litellm_name not in _COHERE
+        self._passed_over = _PASSED_OVER.get(litellm_name)
         self._kept = bytearray()
         kind = headers.get("content-type", "").partition(";")[0].strip()
         readable = headers.get("content-encoding", "identity") == "identity"
-        self._by_line = readable and kind == "text/event-stream"
+        self._by_line = readable and kind in {"text/event-stream", "application/x-ndjson"}
         self._whole = readable and kind == "application/json"
 
     def feed(self, piece: bytes) -> bytes:
@@ -59,12 +59,12 @@ class Mender:
         return json.dumps(mended[0]).encode() if mended else rest
 
     def _line(self, line: bytes) -> bytes:
-        if not self._names_wanted and line.startswith(b"event:"):
-            return b""  # the data says it again, and litellm takes this for data
+        if self._passed_over is not None and line.startswith(self._passed_over):
+            return b""
         mended = self._mended(line.removeprefix(b"data:")) if line.startswith(b"data:") else None
-        if mended is None:
-            return line + b"\n"
-        return b"\n\n".join(b"data: " + json.dumps(event).encode() for event in mended) + b"\n"
+        if mended is not None:
+            line = b"\n\n".join(b"data: " + json.dumps(event).encode() for event in mended)
+        return _spelled(line) + b"\n"
 
     def _mended(self, text: bytes) -> list[Event] | None:
         mends = [mend for mend in self._mends if mend.mark in text]
@@ -81,6 +81,25 @@ class Mender:
             changed = changed or any(result is not None for _, result in results)
             events = [new for event, result in results for new in ([event] if result is None else result)]
         return events if changed else None
+
+
+def _spelled(line: bytes) -> bytes:
+    """`line` with what can only be part of a text spelled as JSON also allows: the rest of its event would be lost.
+
+    litellm's lines end at U+2028 and the like too, since httpx's do; and what holds OpenAI's last word ends a stream.
+    """
+    if line.removeprefix(b"data:").strip() != b"[DONE]":
+        for sign, spelling in _SPELLINGS:
+            line = line.replace(sign, spelling)
+    return line
+
+
+_SPELLINGS = (
+    ("\u2028".encode(), rb"\u2028"),
+    ("\u2029".encode(), rb"\u2029"),
+    ("\u0085".encode(), rb"\u0085"),
+    (b"[DONE]", rb"[\u0044ONE]"),
+)
 
 
 class AsItCame:
@@ -234,6 +253,9 @@ def _dicts(found: object) -> list[Event]:
 
 _COHERE = frozenset({"cohere", "cohere_chat"})
 _GOOGLE = frozenset({"gemini", "vertex_ai", "vertex_ai_beta"})
+
+_PASSED_OVER = {**dict.fromkeys(_COHERE, b"event:"), **dict.fromkeys(_GOOGLE, b":")}
+"""How lines begin that litellm takes for data: of Cohere's events their names, which the data says again; comments."""
 
 _MENDS = (
     Mend(b'"chat.completion"', _groq_service_tier, frozenset({"groq"})),

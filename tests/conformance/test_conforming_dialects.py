@@ -54,21 +54,18 @@ class TestMistral(OverLiteLLM):
     name = "mistral"
     wire: ClassVar[Wire | None] = wires.MistralWire()
     model = "mistral-small-latest"
-    known_faults: ClassVar[Mapping[str, str]] = litellm_faults.MISTRAL
 
 
 class TestGroq(OverLiteLLM):
     name = "groq"
     wire: ClassVar[Wire | None] = wires.GroqWire()
     model = "openai/gpt-oss-20b"
-    known_faults: ClassVar[Mapping[str, str]] = litellm_faults.GROQ
 
 
 class TestOpenRouter(OverLiteLLM):
     name = "openrouter"
     wire: ClassVar[Wire | None] = wires.OpenRouterWire()
     model = "openai/gpt-oss-120b"
-    known_faults: ClassVar[Mapping[str, str]] = litellm_faults.OPENROUTER
 
 
 # The client that litellm asks about the model with connects while the server is closed.

@@ -330,7 +330,7 @@ def test_a_response_that_says_nothing_yet_is_empty_and_not_finished(answer_of: A
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_what_needs_no_mending_passes_byte_for_byte(size: int) -> None:
-    wire = b': comment\r\n\r\nevent: x\r\ndata: {"functionCall": 1}\n\ndata: {"functionCall" broken\n\ndata: [DONE]'
+    wire = b'\r\nevent: x\r\ndata: {"functionCall": 1}\n\ndata: {"functionCall" broken\n\ndata: [DONE]'
     mender = Mender("gemini", {"content-type": "text/event-stream; charset=utf-8"})
 
     passed = b"".join(mender.feed(wire[start : start + size]) for start in range(0, len(wire), size))
@@ -351,3 +351,45 @@ def test_what_cannot_be_read_is_passed_on_at_once(headers: dict[str, str]) -> No
 
     assert mender.feed(b'{"object": "chat.completion"') == b'{"object": "chat.completion"'
     assert mender.end() == b""
+
+
+_ODD = "one\u2028two\u2029three\x85four data: [DONE] five"
+
+
+@streams
+@pytest.mark.parametrize("name", ["anthropic", "groq", "ollama"])
+def test_a_text_may_hold_what_others_take_for_the_end_of_a_line_or_of_a_stream(
+    name: str, answer_of: Ask, loopback: Loopback
+) -> None:
+    said = json.dumps(_ODD, ensure_ascii=False)
+    as_anthropic = [anthropic_event(type="message_start", message={**anthropic_answer(), "content": []})]
+    as_anthropic += [anthropic_event(type="content_block_start", index=0, content_block={"type": "text", "text": ""})]
+    as_anthropic += [anthropic_event(type="content_block_delta", index=0, delta={"type": "text_delta", "text": "%"})]
+    as_anthropic += [
+        anthropic_event(type="message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 9})
+    ]
+    as_anthropic += [anthropic_event(type="message_stop")]
+    as_ollama = [
+        json.dumps({"model": "m", "message": {"role": "assistant", "content": "%"}, "done": False}) + "\n",
+        json.dumps(
+            {"model": "m", "message": {"role": "assistant", "content": ""}, "done": True, "done_reason": "stop"}
+        ),
+    ]
+    kind, events = {
+        "anthropic": ("text/event-stream", as_anthropic),
+        "groq": ("text/event-stream", [openai_event({"content": "%"}), openai_event({}, "stop"), DONE]),
+        "ollama": ("application/x-ndjson", as_ollama),
+    }[name]
+    wire = [event.replace('"%"', said) for event in events]
+    loopback.always(chunks=_cut(wire), headers={"content-type": kind})
+
+    assert answer_of(_provider(name, loopback), ask()).content == _ODD
+
+
+@streams
+def test_comments_between_the_events_of_gemini_say_nothing(answer_of: Ask, loopback: Loopback) -> None:
+    event = {"candidates": [{"content": {"parts": [{"text": "Hello"}]}, "finishReason": "STOP", "index": 0}]}
+    wire = [": keep-alive\n\n", f"data: {json.dumps(event)}\n\n", ": keep-alive\n\n"]
+    loopback.reply(chunks=_cut(wire), headers={"content-type": "text/event-stream"})
+
+    assert answer_of(_provider("gemini", loopback), ask(model="gemini-2.5-flash")).content == "Hello"
