@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,13 @@ def test_without_pytest_it_is_said_what_to_install(child_environment: dict[str, 
     assert told.stderr.splitlines()[-1] == (
         "ImportError: ProviderConformance needs pytest: pip install 'homeostasis-llm[testing]'"
     )
+
+
+def test_the_extra_brings_what_the_rules_need() -> None:
+    brought = {
+        requirement.partition(">=")[0]
+        for requirement in metadata.requires("homeostasis-llm") or []
+        if requirement.endswith("extra == 'testing'")
+    }
+
+    assert {"langchain-tests", "pytest"} <= brought
