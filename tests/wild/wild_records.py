@@ -71,7 +71,8 @@ ROUTES: dict[tuple[str, str], Route] = {
 }
 
 NO_CHAT = "not a chat API"
-NOT_IN_LITELLM = "litellm does not know the provider"
+BY_ADAPTER = "litellm does not know the provider, an adapter of ours does"
+"""Each of these recordings is replayed by the tests of `adapters/`, which know of no wrong one."""
 NO_ROUTE = "litellm asks this provider over another API"
 
 
@@ -86,8 +87,14 @@ def route_of(record: Record) -> Route | str:
     if record["status"] >= 400:
         return next(route for (known, _), route in ROUTES.items() if known == provider)
     if provider in {"aleph_alpha", "writer"}:
-        return NOT_IN_LITELLM
+        return BY_ADAPTER
     return NO_ROUTE if api in {"other:interactions", "other:watsonx_generation"} else NO_CHAT
+
+
+def is_asked(record: Record) -> bool:
+    """Whether some provider of ours is made to read `record`."""
+    route = route_of(record)
+    return isinstance(route, Route) or route == BY_ADAPTER
 
 
 def read_records(wild: Path = WILD) -> dict[str, list[Record]]:
