@@ -6,7 +6,7 @@ import difflib
 import json
 from typing import Any
 
-from homeostasis_llm import InvalidRequestError, LLMMessage, LLMRequest, TextPart, Tool
+from homeostasis_llm import InvalidRequestError, LLMMessage, LLMRequest, TextPart, Tool, UnsuitableRequestError
 
 from .engine import Engine
 
@@ -35,16 +35,21 @@ _UNLISTED = frozenset(
 
 
 def check(request: LLMRequest) -> None:
-    """Raise `InvalidRequestError` for what no model can be asked here, before one is loaded."""
+    """Raise for what no model can be asked here, before one is loaded.
+
+    It is an `UnsuitableRequestError` where other providers may be asked the same, else an `InvalidRequestError`.
+    """
     for index, message in enumerate(request.messages):
         for part in [] if isinstance(message.content, str) else message.content:
             if not isinstance(part, TextPart):
-                raise InvalidRequestError(
+                raise UnsuitableRequestError(
                     f"LLMRequest.messages[{index}].content: has {part.type!r}, and only text can be read here"
                 )
     for index, tool in enumerate(request.tools or []):
         if not isinstance(tool, Tool):
-            raise InvalidRequestError(f"LLMRequest.tools[{index}]: is no function, and there are no other tools here")
+            raise UnsuitableRequestError(
+                f"LLMRequest.tools[{index}]: is no function, and there are no other tools here"
+            )
     if request.seed is not None and request.seed not in _SEEDS:
         raise InvalidRequestError(f"LLMRequest.seed: must be between 0 and {_SEEDS[-1]}, got {request.seed}")
     if ours := sorted(_OURS & request.extra.keys()):
@@ -56,7 +61,7 @@ def check(request: LLMRequest) -> None:
 
 
 def sampling(request: LLMRequest, engine: Engine, *, json: bool) -> Body:
-    """How the answer is to be found, without what is asked. Raises `InvalidRequestError`."""
+    """How the answer is to be found, without what is asked. Raises as `check` does."""
     known = engine.parameters | _UNLISTED
     for name in request.extra:
         if name not in known:
@@ -85,7 +90,7 @@ def _effort(request: LLMRequest, engine: Engine) -> Body:
         return {"reasoning_effort": request.reasoning_effort}
     if request.reasoning_effort == "none":
         return {"chat_template_kwargs": {"enable_thinking": False}} if engine.knows_tools else {}
-    raise InvalidRequestError(f"LLMRequest.reasoning_effort: {engine.name} cannot be told how hard to think")
+    raise UnsuitableRequestError(f"LLMRequest.reasoning_effort: {engine.name} cannot be told how hard to think")
 
 
 def message(role: str, content: str) -> Body:

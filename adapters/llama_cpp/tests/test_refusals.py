@@ -18,6 +18,7 @@ from homeostasis_llm import (
     LLMRequest,
     LLMTimeoutError,
     Timeout,
+    UnsuitableRequestError,
 )
 
 from .asked import CAPITAL, CONTEXT_TOKENS, WEATHER, asked
@@ -28,8 +29,6 @@ from .asked import CAPITAL, CONTEXT_TOKENS, WEATHER, asked
     [
         ({"seed": -1}, "LLMRequest.seed: must be between 0 and 4294967294, got -1"),
         ({"seed": 2**32}, "LLMRequest.seed: must be between 0 and 4294967294, got 4294967296"),
-        ({"reasoning_effort": "high"}, "LLMRequest.reasoning_effort: smollm2-135m-instruct cannot be told"),
-        ({"tools": [{"type": "web_search"}]}, "LLMRequest.tools[0]: is no function"),
         ({"extra": {"top_q": 1}}, "LLMRequest.extra: llama.cpp knows no parameter 'top_q'; did you mean 'top_k'?"),
         ({"extra": {"n": 2}}, "LLMRequest.extra: 'n' is not for extra"),
         ({"extra": {"top_k": "many"}}, "llama.cpp: Field 'top_k':"),
@@ -48,6 +47,20 @@ def test_a_request_that_cannot_be_met_is_refused_naming_the_field(
 
 
 @pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"reasoning_effort": "high"}, "LLMRequest.reasoning_effort: smollm2-135m-instruct cannot be told"),
+        ({"tools": [{"type": "web_search"}]}, "LLMRequest.tools[0]: is no function"),
+    ],
+)
+def test_what_another_provider_may_do_is_left_to_it(
+    provider: LlamaCppProvider, fields: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(UnsuitableRequestError, match=re.escape(problem)):
+        provider.complete(asked("Hello", **fields))
+
+
+@pytest.mark.parametrize(
     "part",
     [
         ImagePart(data=b"\x89PNG\r\n\x1a\n"),
@@ -59,7 +72,7 @@ def test_a_request_that_cannot_be_met_is_refused_naming_the_field(
 def test_only_text_can_be_read(provider: LlamaCppProvider, part: ImagePart | AudioPart | FilePart) -> None:
     request = LLMRequest(messages=[LLMMessage(role="user", content="Hello"), LLMMessage(role="user", content=[part])])
 
-    with pytest.raises(InvalidRequestError, match=rf"messages\[1\]\.content: has '{part.type}', and only text"):
+    with pytest.raises(UnsuitableRequestError, match=rf"messages\[1\]\.content: has '{part.type}', and only text"):
         provider.complete(request)
 
 
