@@ -1,4 +1,8 @@
-"""Turn our answers into LangChain's messages: whole ones, and streams piece by piece."""
+"""Turn our answers into LangChain's messages: whole ones, and streams piece by piece.
+
+A message is left for LangChain to number. Providers' numbers are not unique: some servers start at 1, or draw one of a
+thousand, and LangGraph puts a message in the place of an earlier one with the same number.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +50,6 @@ def to_ai_message(response: LLMResponse, *, provider: str, model: str | None) ->
         usage_metadata=usage_metadata(response.usage),
         response_metadata=_response_metadata(response, provider, model),
         additional_kwargs=_kept(response, provider),
-        id=_message_id(response.metadata),
     )
 
 
@@ -62,7 +65,6 @@ class MessagePieces:
         self._model = model
         self._blocks = blocks
         self._seen: list[LLMChunk] = []
-        self._id: str | None = None
         self._indices: dict[object, int] = {}
         self._order = CallsInOrder()
         self._told: set[tuple[int, str]] = set()
@@ -71,9 +73,6 @@ class MessagePieces:
 
     def add(self, chunk: LLMChunk) -> Iterator[AIMessageChunk]:
         """The message chunks of `chunk`, one for each kind of content in it; none where it only has facts."""
-        if not self._seen:
-            # Later it would be too late: LangGraph tells messages apart by the id of each piece.
-            self._id = _message_id(chunk.metadata)
         self._seen.append(chunk)
         if chunk.reasoning:
             yield from self._finished_server_calls()
@@ -112,14 +111,13 @@ class MessagePieces:
             usage_metadata=usage_metadata(response.usage),
             response_metadata=_response_metadata(response, self._provider, self._model),
             additional_kwargs=_kept(response, self._provider),
-            id=self._id,
             chunk_position="last",
         )
 
     def _piece(
         self, content: str | list[str | dict[Any, Any]], tool_call_chunks: list[ToolCallChunk] | None = None
     ) -> AIMessageChunk:
-        return AIMessageChunk(content=content, tool_call_chunks=tool_call_chunks or [], id=self._id)
+        return AIMessageChunk(content=content, tool_call_chunks=tool_call_chunks or [])
 
     def _index(self, part: object) -> int:
         """The place of `part` in the message, in the order in which the parts began."""
@@ -198,11 +196,6 @@ def _kept(response: LLMResponse, provider: str) -> dict[str, Any]:
     owner = (response.reasoning.provider if response.reasoning else "") or response.provider or provider
     kept = {"provider": owner, "reasoning": payload, "tool_calls": of_calls}
     return {KEPT: {name: found for name, found in kept.items() if found}}
-
-
-def _message_id(metadata: dict[str, Any]) -> str | None:
-    found = metadata.get("response_id")
-    return None if found is None else str(found)
 
 
 def _tool_call(call: ToolCall) -> LangChainToolCall:
