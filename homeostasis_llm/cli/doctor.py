@@ -29,6 +29,12 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
         ]
         click.echo(json.dumps(facts, ensure_ascii=False))
     else:
-        rows = [(str(one.state), one.topic, ". ".join(filter(None, (one.found, one.advice)))) for one in findings]
+        rows = [(str(one.state), one.topic, _sentences(one.found, one.advice)) for one in findings]
         show_table(("STATE", "TOPIC", "WHAT WAS FOUND"), rows)
     ctx.exit(1 if any(one.state is State.FAIL for one in findings) else 0)
+
+
+def _sentences(found: str, advice: str) -> str:
+    if not advice:
+        return found
+    return f"{found} {advice}" if found.endswith((".", "?")) else f"{found}. {advice}"

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import distributions
 
-from ..config import ConfigError, config_path, load_settings
+from ..config import ConfigError, config_path, load_settings, wrong_rows
 from ..errors import LLMError, UnknownProviderError
 from ..registry import ProviderFactory
 from ..usable import unknown_names, with_keys
@@ -57,9 +57,10 @@ def config() -> Iterator[Finding]:
     try:
         settings = load_settings()
     except ConfigError as error:
-        for problem in error.problems:
-            yield Finding("config", State.FAIL, problem, "Correct it: `homeostasis llm config edit`.")
+        yield from _wrong(error)
         return
+    if (rows := wrong_rows(settings)) is not None:
+        yield from _wrong(rows)
     yield Finding("config", State.OK, str(place) if place.exists() else f"the defaults; {place} does not exist")
     for unknown in unknown_names(settings):
         yield Finding("config", State.WARN, f"{place}: {unknown}", "Correct the name, or install its plugin.")
@@ -70,6 +71,11 @@ def config() -> Iterator[Finding]:
         )
     else:
         yield Finding("keys", State.WARN, "none was found", "Store one: `homeostasis llm set-key PROVIDER`.")
+
+
+def _wrong(error: ConfigError) -> Iterator[Finding]:
+    for problem in error.problems:
+        yield Finding("config", State.FAIL, problem, "Correct it: `homeostasis llm config edit`.")
 
 
 def plugins() -> Iterator[Finding]:

@@ -192,6 +192,28 @@ def test_settings_that_are_wrong_are_a_failure_and_strange_names_a_warning(run: 
     assert "homeostasis llm config edit" in wrong["config"][0]["advice"]
 
 
+def test_a_row_that_makes_no_provider_is_a_failure(run: Run, home: Path) -> None:
+    settings = home / ".config" / "homeostasis-llm" / "config.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('[providers.myllm]\ndialect = "opnai"\nbase_url = "http://127.0.0.1:9"\n')
+
+    found, exit_code = examined(run)
+
+    assert (states(found, "config"), exit_code) == (["fail", "ok"], 1)
+    assert f"{settings}, line 2: providers.myllm.dialect: must be" in found["config"][0]["found"]
+
+
+def test_what_was_found_and_what_to_do_are_sentences(run: Run, home: Path) -> None:
+    without_keys = run("llm", "doctor").stdout
+    settings = home / ".config" / "homeostasis-llm" / "config.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text("enable_fallbak = true\n")
+    mistyped = run("llm", "doctor").stdout
+
+    assert "none was found. Store one: `homeostasis llm set-key PROVIDER`." in without_keys
+    assert "did you mean enable_fallback? Correct it: `homeostasis llm config edit`." in mistyped
+
+
 def test_no_key_at_all_is_warned_of(run: Run) -> None:
     found, exit_code = examined(run)
 
