@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import doctest
 import io
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,43 +16,14 @@ from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
 
 from homeostasis_llm import ProviderFactory
+from tests.consoles import Console, says
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 ALL_DOCUMENTS = [*DOCUMENTS, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *ROOT.glob("adapters/*/README.md")]
 
-OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-"""How an example's output is compared: `...` stands for anything, a model's words above all."""
-
-_COMMAND = re.compile(r"^\$ (?P<line>.+(?:\\\n.+)*)\n(?P<output>(?:(?!\$ ).*\n?)*)", re.MULTILINE)
 _LINK = re.compile(r"\]\((?!\w+:|#)([^)#]+)")
 _FILE_NAME = re.compile(r"`((?:\.ci|adapters|docs|homeostasis_llm|tests)/[\w./*-]+)`")
-
-
-class Console:
-    """Runs the commands of a ```console block, in a shell, and compares what they print with what stands there."""
-
-    def __init__(self, environment: dict[str, str], folder: Path) -> None:
-        # The program as installed beside this Python, whatever else is on the path.
-        self._environment = {**environment, "PATH": f"{Path(sys.executable).parent}:{environment['PATH']}"}
-        self._folder = folder
-
-    def __call__(self, example: Example) -> str | None:
-        for command in _COMMAND.finditer(example.parsed + "\n"):
-            got = subprocess.run(  # noqa: S602  # a reader would type it into a shell
-                command["line"],
-                shell=True,
-                env=self._environment,
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-            ).stdout
-            if not _says(command["output"].rstrip() + "\n", got):
-                return f"$ {command['line']}\nshould print:\n{command['output']}\nand prints:\n{got}"
-        return None
 
 
 def run_python(example: Example) -> str | None:
@@ -63,13 +32,9 @@ def run_python(example: Example) -> str | None:
     with contextlib.redirect_stdout(printed):
         PythonEvaluator()(example)
     expected = "".join(f"{line}\n" for line in re.findall(r"^# > (.*)$", example.parsed, re.MULTILINE))
-    if not expected or _says(expected, printed.getvalue()):
+    if not expected or says(expected, printed.getvalue()):
         return None
     return f"should print:\n{expected}\nand prints:\n{printed.getvalue()}"
-
-
-def _says(expected: str, got: str) -> bool:
-    return doctest.OutputChecker().check_output(expected, got, OPTIONS)
 
 
 @pytest.fixture
@@ -122,6 +87,15 @@ def test_every_module_is_in_the_table_of_what_to_open_by_itself_or_by_its_folder
     assert [str(path) for path in modules if not named & {str(path), f"{path.parent}/"}] == []
 
 
+def test_every_document_is_in_the_navigation_of_the_site() -> None:
+    # As text: in YAML, mkdocs.yml may hold what only MkDocs reads.
+    _, _, navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")
+    named = {line.rpartition(" ")[2] for line in navigation.splitlines()}
+    pages = [path.relative_to(ROOT / "docs").as_posix() for path in DOCUMENTS[1:]]
+
+    assert [f"docs/{page} is missing in the nav of mkdocs.yml" for page in pages if page not in named] == []
+
+
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the checks are a bash script")
 def test_a_mistyped_check_is_refused_by_name() -> None:
     asked = subprocess.run(
@@ -132,4 +106,4 @@ def test_a_mistyped_check_is_refused_by_name() -> None:
     )
 
     assert asked.returncode == 1
-    assert asked.stderr == "FAILED: chekc is none of: check, fix, test, docs, recordings, package\n"
+    assert asked.stderr == "FAILED: chekc is none of: check, fix, test, docs, site, recordings, package\n"
