@@ -16,6 +16,7 @@ import ssl
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -155,7 +156,10 @@ def _send(proxy: Proxy, facts: ProviderFacts, variables: dict[str, str], key: st
 
 
 def main() -> None:
-    """Print, for each row: what is sent with no variable, with each of its key's, and with each of its base URL's."""
+    """Print, for each row: what is sent with no variable, and with each of its key's and its base URL's.
+
+    And which variables litellm says are missing, and which parameters it takes for the default model.
+    """
     proxy = Proxy()
     os.environ["HTTP_PROXY"] = os.environ["HTTPS_PROXY"] = proxy.url
     litellm = load_litellm()
@@ -165,13 +169,20 @@ def main() -> None:
     for facts in all_facts().values():
         account = ACCOUNTS.get(facts.name, {})
         unplaced = {name: value for name, value in account.items() if name not in facts.base_url_env}
+        keys: dict[str, Any] = {}
+        bases: dict[str, Any] = {}
+        # A key's variable and a base URL's share a request: each takes its time.
+        for key, base in zip_longest(facts.env, facts.base_url_env):
+            place = account if base is None else {**unplaced, base: ELSEWHERE}
+            told = _send(proxy, facts, place, KEY) if key is None else _send(proxy, facts, {**place, key: KEY})
+            keys |= {} if key is None else {key: told}
+            bases |= {} if base is None else {base: told if told["sent"] else _send(proxy, facts, place, KEY)}
         rows[facts.name] = {
             "plain": _send(proxy, facts, account, KEY),
-            "keys": {variable: _send(proxy, facts, {**account, variable: KEY}) for variable in facts.env},
-            "bases": {
-                variable: _send(proxy, facts, {**unplaced, variable: ELSEWHERE}, KEY) for variable in facts.base_url_env
-            },
+            "keys": keys,
+            "bases": bases,
             "wanted": litellm.validate_environment(f"{facts.litellm_name}/{facts.default_model}")["missing_keys"],
+            "params": litellm.get_supported_openai_params(facts.default_model or "some-model", facts.litellm_name),
         }
     names = {*(str(provider.value) for provider in litellm.LlmProviders), *openai_like()}
     json.dump({"rows": rows, "names": sorted(names)}, sys.stdout)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .terminal import one_line, table
+from .screen import show_table
+from .terminal import one_line
 
 if TYPE_CHECKING:
     from ..keys.lookup import KeyStatus
@@ -21,7 +22,7 @@ _CREDENTIALS = {"aws": "credentials of AWS", "google": "credentials of Google Cl
 @click.option("--all", "everyone", is_flag=True, help="Also those that only litellm knows.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array, with everything that is known.")
 def providers(*, everyone: bool, as_json: bool) -> None:
-    """List the providers: their default models, and where the key of each is or would be looked for.
+    """List the providers, those with a key first: their default models, and where each key is or would be looked for.
 
     A key is looked for in HOMEOSTASIS_<NAME>_API_KEY, then in the provider's own variables, then in the keyring of this
     system.
@@ -37,7 +38,9 @@ def providers(*, everyone: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_facts(entry, keys[entry.name]) for entry in listed], ensure_ascii=False))
         return
-    click.echo(table(("NAME", "DEFAULT MODEL", "KEY", "FROM"), [_row(entry, keys[entry.name]) for entry in listed]))
+    # Of some seventy, what can be asked at once is what most look for; the sort keeps the order by name within.
+    shown = sorted(listed, key=lambda entry: keys[entry.name].found is None)
+    show_table(("NAME", "DEFAULT MODEL", "KEY", "FROM"), [_row(entry, keys[entry.name]) for entry in shown])
     for entry in listed:
         if entry.problem:
             click.echo(one_line(f"{entry.name} is broken: {entry.problem}"))

@@ -15,16 +15,18 @@ def leave_out_the_asides(litellm: Any) -> None:
 
 
 def _fetch_nothing(litellm: Any) -> None:
-    """Keep calls from asking Hugging Face's hub, which half of them have nothing to do with.
+    """Keep calls from asking Hugging Face's hub, which half of them have nothing to do with, and Lemonade's server.
 
-    litellm fetches a tokenizer from there, in up to half a minute, to count by itself what an answer did not count;
-    and, at each call of a model there, its configuration, to know how long a context may be.
+    litellm fetches a tokenizer from the hub, in up to half a minute, to count by itself what an answer did not count;
+    and, at each call of a model there, its configuration, to know how long a context may be. For the same it asks
+    Lemonade five times a call, most of them at the port of older versions, wherever the server is.
     """
     litellm.disable_hf_tokenizer_download = True
     litellm.utils._get_max_position_embeddings = _unknown  # noqa: SLF001  # it has no public switch
+    litellm.LemonadeChatConfig.get_model_info = _unknown
 
 
-def _unknown(model_name: str) -> None:  # noqa: ARG001  # litellm names it
+def _unknown(*_: object, **__: object) -> None:
     return None
 
 

@@ -49,6 +49,16 @@ def test_a_key_that_is_there_is_said_to_be_but_not_shown(run: Run, monkeypatch: 
         assert SENT_KEY[beginning : beginning + 6] not in listed.output + as_json.output
 
 
+def test_those_with_a_key_come_first_and_all_others_by_name(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XAI_API_KEY", SENT_KEY)
+    monkeypatch.setenv("GROQ_API_KEY", SENT_KEY)
+
+    _, first, second, *others = rows(run("llm", "providers").stdout)
+
+    assert [first, second] == ["groq", "xai"]
+    assert others == sorted(others)
+
+
 def test_json_has_everything_that_is_known(run: Run) -> None:
     listed = run("llm", "providers", "--json")
 
