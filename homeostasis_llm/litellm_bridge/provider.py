@@ -28,7 +28,7 @@ from .dropped import carried
 from .exchange import Exchange
 from .faults import stream_error, to_error
 from .incoming import said_nothing, stream_was_cut
-from .lanes import Lane, StreamReading, lane_for
+from .lanes import Call, Lanes, StreamReading
 from .lanes.full import FullReading
 from .outgoing import completion_arguments
 from .pricing import list_price, listed_models
@@ -82,6 +82,7 @@ class LiteLLMProvider(LLMProviderInterface):
         self._base_url = None if url is None else _checked_url(url)
         self._api_version = api_version
         self._clients: Clients | None = None
+        self._lanes: Lanes | None = None
 
     @property
     def name(self) -> str:
@@ -123,7 +124,9 @@ class LiteLLMProvider(LLMProviderInterface):
                     try:
                         if stream is None:
                             client = self._made_clients().sync_client()
-                            stream = self._streamed({**arguments, "client": client}, exchange, reader)
+                            call = self._call(arguments, exchange, client, stream=True)
+                            stream = call.stream()
+                            reader.reading = call.reading(self.name)
                         piece = next(stream, None)
                     except Exception as error:  # noqa: BLE001  # as in _asked
                         read = reader.failed(error)
@@ -147,7 +150,9 @@ class LiteLLMProvider(LLMProviderInterface):
                     try:
                         if stream is None:
                             client = await (await self._amade_clients()).async_client()
-                            stream = await self._astreamed({**arguments, "client": client}, exchange, reader)
+                            call = self._call(arguments, exchange, client, stream=True)
+                            stream = await call.astream()
+                            reader.reading = call.reading(self.name)
                         piece = await anext(stream, None)
                     except Exception as error:  # noqa: BLE001  # as in _asked
                         read = reader.failed(error)
@@ -191,7 +196,7 @@ class LiteLLMProvider(LLMProviderInterface):
             self._clients.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_clients": None}
+        return {**super().__getstate__(), "_clients": None, "_lanes": None}
 
     @property
     def _litellm_name(self) -> str:
@@ -202,43 +207,31 @@ class LiteLLMProvider(LLMProviderInterface):
         with self._exchange(request) as exchange:
             try:
                 client = self._made_clients().sync_client()
-                call = {**arguments, **self._connection(exchange), "client": client}
-                lane = lane_for(self._litellm_name, call)
-                answer = lane.complete(call)
+                call = self._call(arguments, exchange, client, stream=False)
+                answer = call.complete()
             except Exception as error:  # noqa: BLE001  # litellm wraps anything in anything; to_error keeps the cause
                 return to_error(error, exchange, self.name, arguments["model"])
             finally:
                 exchange.close()
-        return self._read(lane, answer, exchange, arguments["model"])
+        return self._read(call, answer, exchange, arguments["model"])
 
     async def _aasked(self, request: LLMRequest) -> LLMResponse | LLMError:
         arguments = self._arguments(request)
         with await self._aexchange(request) as exchange:
             try:
                 client = await (await self._amade_clients()).async_client()
-                call = {**arguments, **self._connection(exchange), "client": client}
-                lane = lane_for(self._litellm_name, call)
-                answer = await lane.acomplete(call)
+                call = self._call(arguments, exchange, client, stream=False)
+                answer = await call.acomplete()
             except Exception as error:  # noqa: BLE001  # as in _asked
                 return to_error(error, exchange, self.name, arguments["model"])
             finally:
                 await exchange.aclose()
-        return self._read(lane, answer, exchange, arguments["model"])
+        return self._read(call, answer, exchange, arguments["model"])
 
-    def _streamed(self, arguments: dict[str, Any], exchange: Exchange, reader: _StreamReader) -> Iterator[Any]:
-        call = {**arguments, **self._connection(exchange)}
-        return self._lane_read_by(reader, call).stream(call)
-
-    async def _astreamed(
-        self, arguments: dict[str, Any], exchange: Exchange, reader: _StreamReader
-    ) -> AsyncIterator[Any]:
-        call = {**arguments, **self._connection(exchange)}
-        return await self._lane_read_by(reader, call).astream(call)
-
-    def _lane_read_by(self, reader: _StreamReader, call: dict[str, Any]) -> Lane:
-        lane = lane_for(self._litellm_name, call)
-        reader.reading = lane.reading(self.name)
-        return lane
+    def _call(self, arguments: dict[str, Any], exchange: Exchange, client: Any, *, stream: bool) -> Call:
+        if self._lanes is None:
+            self._lanes = Lanes(self._litellm_name)
+        return self._lanes.call({**arguments, **self._connection(exchange), "client": client}, stream=stream)
 
     def _exchange(self, request: LLMRequest) -> Exchange:
         load_litellm()  # the seconds that this takes are not the provider's
@@ -311,9 +304,9 @@ class LiteLLMProvider(LLMProviderInterface):
                 f"litellm does not know how to ask {self.name}: {error}", provider=self.name
             ) from None
 
-    def _read(self, lane: Lane, answer: Any, exchange: Exchange, model: str) -> LLMResponse | LLMError:
+    def _read(self, call: Call, answer: Any, exchange: Exchange, model: str) -> LLMResponse | LLMError:
         try:
-            response, counted = lane.read(answer, exchange, self.name)
+            response, counted = call.read(answer, exchange, self.name)
         except InvalidRequestError as error:
             return _nonsense(error, self.name, model)
         response.cost = self._cost(model, counted) if response.usage is not None else None
@@ -331,20 +324,22 @@ class _StreamReader:
         self._provider, self._exchange, self._model = provider, exchange, model
         self._chunks: list[LLMChunk] = []
         self.reading: StreamReading = FullReading(provider.name)
-        """Reads the pieces; that of the lane, once one is chosen."""
+        """Reads the pieces; that of the call, once there is one."""
         self.ended = False
 
     def read(self, piece: Any) -> list[LLMChunk] | LLMError:
-        """The chunk of a piece from litellm, unless there is nothing in it. None as a piece stands for the end."""
+        """The chunks of a piece, without those that have nothing in them. None as a piece stands for the end."""
         if piece is None:
             self.ended = True
             return self._finished()
         try:
-            chunk = self.reading.chunk(piece)
+            chunks = self.reading.chunks(piece)
         except InvalidRequestError as error:
             return self._with_partial(_nonsense(error, self._provider.name, self._model))
-        self._chunks.append(chunk)
-        return [chunk] if chunk.text or chunk.reasoning or chunk.reasoning_payload or chunk.tool_calls else []
+        self._chunks.extend(chunks)
+        return [
+            chunk for chunk in chunks if chunk.text or chunk.reasoning or chunk.reasoning_payload or chunk.tool_calls
+        ]
 
     def failed(self, error: Exception) -> LLMError:
         """Ours for what litellm raised, with what had come so far."""

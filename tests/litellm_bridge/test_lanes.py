@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from homeostasis_llm import InvalidRequestError
+from homeostasis_llm import InvalidRequestError, LLMMessage, LLMRequest
 from homeostasis_llm.litellm_bridge import lanes
 from homeostasis_llm.litellm_bridge.provider import LiteLLMProvider
+from homeostasis_llm.litellm_bridge.runtime import load_litellm
 
 from ..loopback import Loopback
 from .wires import KEY, anthropic_answer, ask, openai_answer
@@ -87,3 +88,58 @@ def test_what_only_litellm_as_a_whole_heeds_takes_the_full_lane(
     force.setenv(lanes.VARIABLE, "direct")
 
     assert lane_of("openai", loopback, extra=extra) == lane
+
+
+def test_a_host_application_that_has_litellm_report_its_calls_is_told_of_ours(
+    force: pytest.MonkeyPatch, loopback: Loopback
+) -> None:
+    force.setenv(lanes.VARIABLE, "direct")
+    force.setattr(load_litellm(), "success_callback", [lambda *_: None])
+
+    assert lane_of("openai", loopback) == "full"
+
+
+def refusal(said: str) -> dict[str, object]:
+    """An answer with status 400."""
+    return {"error": {"message": said, "type": "invalid_request_error"}}
+
+
+def test_messages_that_a_server_wants_in_turns_are_sent_so_by_both_lanes(
+    force: pytest.MonkeyPatch, loopback: Loopback
+) -> None:
+    both = [LLMMessage(role="user", content="one"), LLMMessage(role="user", content="two")]
+    sent = []
+    for lane, refusals in (("full", 1), ("direct", 2)):
+        force.setenv(lanes.VARIABLE, lane)
+        for _ in range(refusals):
+            loopback.reply(status=400, json=refusal("Conversation roles must alternate user/assistant/..."))
+        loopback.reply(json=openai_answer())
+        provider = LiteLLMProvider("openai", KEY, base_url=loopback.url)
+        assert provider.complete(LLMRequest(messages=both, model="some-model")).content == "Hello"
+        sent.append([message["role"] for message in loopback.requests[-1].json["messages"]])
+
+    assert sent == [["user", "assistant", "user"]] * 2
+
+
+@pytest.mark.parametrize("lane", ["full", "direct"])
+def test_one_message_that_is_refused_for_not_being_in_turns_is_an_error(
+    lane: str, force: pytest.MonkeyPatch, loopback: Loopback
+) -> None:
+    force.setenv(lanes.VARIABLE, lane)
+    loopback.always(status=400, json=refusal("Conversation roles must alternate user/assistant/..."))
+
+    with pytest.raises(InvalidRequestError, match="roles must alternate"):
+        LiteLLMProvider("openai", KEY, base_url=loopback.url).complete(ask())
+
+
+@pytest.mark.parametrize("lane", ["full", "direct"])
+def test_a_model_that_had_no_room_for_a_word_has_answered_with_none(
+    lane: str, force: pytest.MonkeyPatch, loopback: Loopback
+) -> None:
+    force.setenv(lanes.VARIABLE, lane)
+    said = "Could not finish the message because max_tokens or model output limit was reached."
+    loopback.always(status=400, json=refusal(said))
+
+    answer = LiteLLMProvider("openai", KEY, base_url=loopback.url).complete(ask(max_tokens=1))
+
+    assert (answer.content, answer.finish_reason) == ("", "length")

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...errors import InvalidRequestError
 from ...response import LLMChunk, LLMResponse
 from ..exchange import Exchange
+from .full import FullCall
+
+if TYPE_CHECKING:
+    from .direct import DirectLane
 
 VARIABLE = "HOMEOSTASIS_LITELLM_LANE"
 """`direct` or `full` for all providers, or for some: `openai=full,groq=direct`. For debugging."""
@@ -32,54 +36,64 @@ class StreamReading(Protocol):
     counted: Any
     """The last count of tokens, in litellm's or the provider's own form; for `cost`."""
 
-    def chunk(self, piece: Any) -> LLMChunk:
+    def chunks(self, piece: Any) -> Sequence[LLMChunk]:
         """What a piece adds. Raises `InvalidRequestError` where our values refuse it."""
 
     def last(self, exchange: Exchange) -> LLMChunk:
         """What is known at the end."""
 
 
-class Lane(Protocol):
-    """A way from the arguments of `litellm.completion` to an answer. Exceptions are litellm's own, or the transport's.
+class Call(Protocol):
+    """One call, ready to be made once. Exceptions are litellm's own, or the transport's.
 
-    What `complete` and `stream` give is read by the same lane's `read` and `reading`.
+    What `complete` and `stream` give is read by the same call's `read` and `reading`.
     """
 
-    name: str
+    lane: str
 
-    def complete(self, arguments: dict[str, Any]) -> Any:
+    def complete(self) -> Any:
         """The answer."""
 
-    def stream(self, arguments: dict[str, Any]) -> Iterator[Any]:
+    def stream(self) -> Iterator[Any]:
         """The answer's pieces."""
 
-    async def acomplete(self, arguments: dict[str, Any]) -> Any:
+    async def acomplete(self) -> Any:
         """`complete` for async callers."""
 
-    async def astream(self, arguments: dict[str, Any]) -> AsyncIterator[Any]:
+    async def astream(self) -> AsyncIterator[Any]:
         """`stream` for async callers."""
 
     def read(self, answer: Any, exchange: Exchange, provider: str) -> tuple[LLMResponse, Any]:
         """Our own value for a whole answer, and its count of tokens for `cost`."""
 
     def reading(self, provider: str) -> StreamReading:
-        """What reads the pieces of one stream."""
+        """What reads the pieces of a stream."""
 
 
-def lane_for(litellm_name: str, arguments: Mapping[str, Any]) -> Lane:
-    """The lane that this call takes: the direct one where it is proven for the provider, and suits the request.
+class Lanes:
+    """The lanes to one provider, which litellm calls `litellm_name`. What the direct one computes once is kept here."""
 
-    Raises `InvalidRequestError` for a variable that says neither.
-    """
-    from .full import FullLane
+    def __init__(self, litellm_name: str) -> None:
+        self._name = litellm_name
+        self._direct: DirectLane | None = None
 
-    forced = _forced(os.environ.get(VARIABLE, ""))
-    wanted = forced.get(litellm_name) or forced.get("") or ("direct" if litellm_name in proven() else "full")
-    if wanted == "full":
-        return FullLane()
-    from .direct import DirectLane, suits
+    def call(self, arguments: Mapping[str, Any], *, stream: bool) -> Call:
+        """The call of litellm with `arguments`, by the lane that is wanted and suits.
 
-    return DirectLane() if suits(arguments) else FullLane()
+        Raises `InvalidRequestError` where the variable names no lane; and what litellm raises for what it refuses.
+        """
+        if self._wanted() == "direct":
+            if self._direct is None:
+                from .direct import DirectLane
+
+                self._direct = DirectLane()
+            if (call := self._direct.call(arguments, stream=stream)) is not None:
+                return call
+        return FullCall(arguments)
+
+    def _wanted(self) -> str:
+        forced = _forced(os.environ.get(VARIABLE, ""))
+        return forced.get(self._name) or forced.get("") or ("direct" if self._name in proven() else "full")
 
 
 @cache

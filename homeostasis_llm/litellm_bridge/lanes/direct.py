@@ -7,64 +7,126 @@ Nothing of what litellm does beside a call is done: no callbacks, no logging, no
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
 from typing import Any
 
 import httpx
 import litellm
+from litellm.utils import validate_and_fix_openai_messages
 
 from ...response import LLMResponse
 from ..exchange import Exchange, current_exchange
-from .events import Events
+from .events import Event, Events
+from .full import FullCall
 from .openai_dialect import DialectReading, checked, read_answer
-from .requests import Ready, built, config_of, suits
-
-__all__ = ["DirectLane", "suits"]
+from .plans import Arguments, Plan, Plans, steered
+from .requests import Ready, built
 
 
 class DirectLane:
-    """The lane of providers whose answers have OpenAI's form."""
+    """The lane to one provider, whose answers have OpenAI's form."""
 
-    name = "direct"
+    def __init__(self) -> None:
+        self._plans = Plans()
 
-    def complete(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        response = _http(arguments).send(self._request(arguments, stream=False), stream=True)
-        _check_status(response, arguments)
+    def call(self, arguments: Arguments, *, stream: bool) -> DirectCall | None:
+        """The call that asks as `litellm.completion` would; None where this lane does not know to do so."""
+        if steered() or any(map(_has_file, arguments["messages"])) or (plan := self._plans.plan(arguments)) is None:
+            return None
+        messages = validate_and_fix_openai_messages(arguments["messages"])
+        messages = plan.config.translate_developer_role_to_system_role(messages=messages)
+        options = self._plans.options(plan, arguments, messages, stream=stream)
+        if options is None:
+            return None
+        return DirectCall(plan, arguments, built(plan, arguments, messages, options, stream=stream))
+
+
+def _has_file(message: Mapping[str, Any]) -> bool:
+    # litellm fetches some, which must not be waited for in an event loop.
+    parts = message.get("content")
+    return isinstance(parts, list) and any(part.get("type") == "file" for part in parts)
+
+
+class DirectCall:
+    """One call by this lane."""
+
+    lane = "direct"
+
+    def __init__(self, plan: Plan, arguments: Arguments, ready: Ready) -> None:
+        self._plan, self._arguments, self._ready = plan, arguments, ready
+        self._instead: FullCall | None = None
+
+    def complete(self) -> Any:
+        response = self._http().send(self._request(), stream=True)
+        if self._refused(response):
+            return self._otherwise().complete()
         return _parsed(response.read())
 
-    async def acomplete(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        response = await _http(arguments).send(self._request(arguments, stream=False), stream=True)
-        _check_status(response, arguments)
+    async def acomplete(self) -> Any:
+        response = await self._http().send(self._request(), stream=True)
+        if self._refused(response):
+            return await self._otherwise().acomplete()
         return _parsed(await response.aread())
 
-    def stream(self, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        response = _http(arguments).send(self._request(arguments, stream=True), stream=True)
-        _check_status(response, arguments)
-        return _pieces(response)
+    def stream(self) -> Iterator[Any]:
+        response = self._http().send(self._request(), stream=True)
+        return self._otherwise().stream() if self._refused(response) else _pieces(response)
 
-    async def astream(self, arguments: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        response = await _http(arguments).send(self._request(arguments, stream=True), stream=True)
-        _check_status(response, arguments)
-        return _apieces(response)
+    async def astream(self) -> AsyncIterator[Any]:
+        response = await self._http().send(self._request(), stream=True)
+        return await self._otherwise().astream() if self._refused(response) else _apieces(response)
 
-    def read(self, answer: dict[str, Any], exchange: Exchange, provider: str) -> tuple[LLMResponse, Any]:
+    def read(self, answer: Any, exchange: Exchange, provider: str) -> tuple[LLMResponse, Any]:
+        if self._instead is not None:
+            return self._instead.read(answer, exchange, provider)
         return read_answer(answer, exchange, provider), answer.get("usage")
 
-    def reading(self, provider: str) -> DialectReading:
-        return DialectReading(provider)
+    def reading(self, provider: str) -> Any:
+        return DialectReading(provider) if self._instead is None else self._instead.reading(provider)
 
-    def _request(self, arguments: dict[str, Any], *, stream: bool) -> httpx.Request:
+    def _http(self) -> Any:
+        """Our httpx client, inside the one that litellm would be given."""
+        return self._arguments["client"].client
+
+    def _request(self) -> httpx.Request:
         if (exchange := current_exchange()) is not None:
             exchange.mended = False
-        return _as_request(built(arguments, stream=stream))
+        url, headers, body = self._ready
+        request = httpx.Request("POST", url, headers=headers, content=body)
+        request.headers.setdefault("Accept", "*/*")
+        request.headers.setdefault("User-Agent", _ourselves())
+        return request
+
+    def _refused(self, response: httpx.Response) -> bool:
+        """Whether litellm would make something of a failed answer. Raises litellm's exception for any other."""
+        if response.status_code < 300:
+            return False
+        said = response.text  # its body was read when it arrived; see exchange.py
+        if self._plan.by_sdk and any(phrase in said.lower() for phrase in _LITELLM_KNOWS_BETTER):
+            return True
+        # It knows what some providers say instead of a code.
+        told = self._plan.config.get_error_class(said, response.status_code, response.headers)
+        litellm.exception_type(model=self._plan.model, original_exception=told, custom_llm_provider=self._plan.provider)
+        raise told
+
+    def _otherwise(self) -> FullCall:
+        if (exchange := current_exchange()) is not None:
+            exchange.mended = True
+        self._instead = FullCall(self._arguments)
+        return self._instead
 
 
-def _as_request(ready: Ready) -> httpx.Request:
-    request = httpx.Request("POST", ready.url, headers=ready.headers, content=ready.body)
-    request.headers.setdefault("User-Agent", _ourselves())
-    return request
+_LITELLM_KNOWS_BETTER = (
+    # It asks again, with empty messages between those of one role.
+    "conversation roles must alternate user/assistant",
+    "user and assistant roles should be alternating",
+    "last message must have role `user`",
+    "unknown field: parameter index is not a valid field",
+    # It makes an answer without text of it, as those who had room for some thoughts get.
+    "max_tokens or model output limit was reached",
+)
 
 
 @cache
@@ -72,45 +134,29 @@ def _ourselves() -> str:
     return f"homeostasis-llm/{version('homeostasis-llm')}"
 
 
-def _http(arguments: dict[str, Any]) -> Any:
-    """Our httpx client, inside the one that litellm would be given."""
-    return arguments["client"].client
-
-
-def _check_status(response: httpx.Response, arguments: dict[str, Any]) -> None:
-    """Raise litellm's exception for a failed answer: it knows what some providers say instead of a code."""
-    if response.status_code < 300:
-        return
-    # Its body was read when it arrived; see exchange.py.
-    told = config_of(arguments).get_error_class(response.text, response.status_code, response.headers)
-    litellm.exception_type(
-        model=arguments["model"], original_exception=told, custom_llm_provider=arguments["custom_llm_provider"]
-    )
-
-
-def _parsed(body: bytes) -> dict[str, Any]:
+def _parsed(body: bytes) -> Event:
     return checked(json.loads(body))
 
 
-def _pieces(response: httpx.Response) -> Iterator[dict[str, Any]]:
+def _pieces(response: httpx.Response) -> Iterator[list[Event]]:
     events = Events()
     try:
         for piece in response.iter_bytes():
-            yield from events.feed(piece)
+            if found := events.feed(piece):
+                yield found
     except httpx.TransportError:
         if not events.done:
             raise
-    yield from events.end()
+    yield events.end()
 
 
-async def _apieces(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
+async def _apieces(response: httpx.Response) -> AsyncIterator[list[Event]]:
     events = Events()
     try:
         async for piece in response.aiter_bytes():
-            for event in events.feed(piece):
-                yield event
+            if found := events.feed(piece):
+                yield found
     except httpx.TransportError:
         if not events.done:
             raise
-    for event in events.end():
-        yield event
+    yield events.end()

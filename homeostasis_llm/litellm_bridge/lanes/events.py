@@ -7,6 +7,8 @@ from typing import Any
 
 from .openai_dialect import checked
 
+Event = dict[str, Any]
+
 _DONE = b"[DONE]"
 
 
@@ -19,7 +21,7 @@ class Events:
         self.done = False
         """Whether the provider said that this was all; what then comes is passed over."""
 
-    def feed(self, piece: bytes) -> list[dict[str, Any]]:
+    def feed(self, piece: bytes) -> list[Event]:
         """Those that `piece` completes. Raises `ValueError` for one that is none."""
         self._kept += piece
         if b"\n" not in piece:
@@ -30,14 +32,14 @@ class Events:
         self._kept = bytearray(rest)
         return self._read(whole)
 
-    def end(self) -> list[dict[str, Any]]:
+    def end(self) -> list[Event]:
         """The last ones."""
         rest, self._kept = bytes(self._kept).strip(), bytearray()
         if not self._begun and rest.startswith(b"{"):
             return [checked(json.loads(rest))]
         return self._read(rest)
 
-    def _read(self, lines: bytes) -> list[dict[str, Any]]:
+    def _read(self, lines: bytes) -> list[Event]:
         found = []
         for line in lines.splitlines():
             if self.done or not line.startswith(b"data:"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 from ...response import LLMChunk, LLMResponse
@@ -11,31 +11,42 @@ from ..incoming import last_chunk, read_chunk, read_response
 from ..runtime import load_litellm
 
 # Without being asked, most providers send no usage in a stream.
-_STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
+STREAMED: Mapping[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
+"""What is said for a stream."""
 
 
-class FullLane:
-    """The lane of all providers that have no other."""
+class FullCall:
+    """A call of litellm with `arguments`."""
 
-    name = "full"
+    lane = "full"
 
-    def complete(self, arguments: dict[str, Any]) -> Any:
-        return load_litellm().completion(**arguments)
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        self._arguments = arguments
 
-    def stream(self, arguments: dict[str, Any]) -> Iterator[Any]:
-        return iter(load_litellm().completion(**arguments, **_STREAMED))
+    def complete(self) -> Any:
+        return _given(load_litellm().completion(**self._arguments))
 
-    async def acomplete(self, arguments: dict[str, Any]) -> Any:
-        return await load_litellm().acompletion(**arguments)
+    def stream(self) -> Iterator[Any]:
+        return iter(load_litellm().completion(**self._arguments, **STREAMED))
 
-    async def astream(self, arguments: dict[str, Any]) -> AsyncIterator[Any]:
-        return aiter(await load_litellm().acompletion(**arguments, **_STREAMED))
+    async def acomplete(self) -> Any:
+        return _given(await load_litellm().acompletion(**self._arguments))
+
+    async def astream(self) -> AsyncIterator[Any]:
+        return aiter(await load_litellm().acompletion(**self._arguments, **STREAMED))
 
     def read(self, answer: Any, exchange: Exchange, provider: str) -> tuple[LLMResponse, Any]:
         return read_response(answer, exchange, provider), getattr(answer, "usage", None)
 
     def reading(self, provider: str) -> FullReading:
         return FullReading(provider)
+
+
+def _given(answer: Any) -> Any:
+    # Where a second try of litellm's own fails like the first, it returns without a word.
+    if answer is None:
+        raise ValueError("litellm gave no answer")
+    return answer
 
 
 class FullReading:
@@ -46,12 +57,12 @@ class FullReading:
         self._ending: Any = None
         self.counted: Any = None
 
-    def chunk(self, piece: Any) -> LLMChunk:
+    def chunks(self, piece: Any) -> list[LLMChunk]:
         chunk = read_chunk(piece, self._provider)
         if any(getattr(choice, "finish_reason", None) for choice in piece.choices):
             self._ending = piece
         self.counted = getattr(piece, "usage", None) or self.counted
-        return chunk
+        return [chunk]
 
     def last(self, exchange: Exchange) -> LLMChunk:
         return last_chunk(self._ending, self.counted, exchange, self._provider)

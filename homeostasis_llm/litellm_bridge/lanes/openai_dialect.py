@@ -6,7 +6,7 @@ Source: OpenAI's API reference; for thoughts, those of DeepSeek, Groq, Mistral a
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...error_facts import request_id
@@ -65,8 +65,11 @@ class DialectReading:
         self._called = False
         self.counted: Any = None
 
-    def chunk(self, event: Mapping[str, Any]) -> LLMChunk:
-        """What an event adds."""
+    def chunks(self, events: Sequence[Mapping[str, Any]]) -> list[LLMChunk]:
+        """What events add."""
+        return [self._chunk(event) for event in events]
+
+    def _chunk(self, event: Mapping[str, Any]) -> LLMChunk:
         self._note(event)
         choice = _first(event)
         delta = choice.get("delta") or choice.get("message") or {}
