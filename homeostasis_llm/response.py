@@ -237,6 +237,18 @@ class LLMChunk(Value):
         )
 
 
+def text_chunk(provider: str, text: str, reasoning: str = "") -> LLMChunk:
+    """`LLMChunk(…)` without its checks, for what is known to be text: a stream has thousands of these."""
+    chunk: LLMChunk = object.__new__(LLMChunk)
+    vars(chunk).update(
+        _NOTHING, provider=provider, text=text, reasoning=reasoning, tool_calls=[], metadata={}, attempts=[]
+    )
+    return chunk
+
+
+_NOTHING = vars(LLMChunk())
+
+
 class CallsInOrder:
     """Tell which call each piece belongs to; pieces come in the order they were sent, calls are numbered from 0."""
 

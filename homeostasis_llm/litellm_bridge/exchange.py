@@ -18,7 +18,7 @@ import httpx
 
 from ..errors import LLMTimeoutError
 from ..request import Timeout
-from .mends import AsItCame, Mender
+from .mends import Mender
 
 _LARGEST_ERROR_BODY = 1 << 20
 """Bytes of a failed answer that are read; more than that is no error message."""
@@ -123,9 +123,9 @@ class Exchange:
         """Whether the last answer's status is no good one; a redirect is none, the key must not follow it."""
         return self.status is not None and self.status >= 300
 
-    def mender(self) -> Mender | AsItCame:
-        """What the answer's body passes through on its way to its reader."""
-        return Mender(self.litellm_name, self.headers) if self.mended else AsItCame()
+    def mender(self) -> Mender | None:
+        """What the answer's body passes through on its way to its reader, if anything."""
+        return Mender(self.litellm_name, self.headers) if self.mended else None
 
     def received(self, piece: bytes) -> bool:
         """Note a piece of the answer's body; True where nothing more is wanted of it. Raises `LLMTimeoutError`."""
@@ -133,8 +133,9 @@ class Exchange:
         self.tail += piece
         if len(self.tail) > 2 * _TAIL:
             del self.tail[:-_TAIL]
-        self.check_deadline()
-        return self.failed and self.size >= _LARGEST_ERROR_BODY
+        if self.timeout.total is not None:
+            self.check_deadline()
+        return self.size >= _LARGEST_ERROR_BODY and self.failed
 
     def close(self) -> None:
         """Close every response that was left open, and with it its connection."""
@@ -201,7 +202,7 @@ class _WatchedStream(httpx.SyncByteStream):
             for piece in self._inner:
                 # Noted before the reader has it, who may find an error in it and never return.
                 enough = self._exchange.received(piece)
-                if mended := mender.feed(piece):
+                if mended := piece if mender is None else mender.feed(piece):
                     yield mended
                 if enough:
                     return
@@ -209,7 +210,7 @@ class _WatchedStream(httpx.SyncByteStream):
             self._exchange.failure = error
             raise
         self._exchange.complete = True
-        if rest := mender.end():
+        if mender is not None and (rest := mender.end()):
             yield rest
 
     def close(self) -> None:
@@ -225,7 +226,7 @@ class _AsyncWatchedStream(httpx.AsyncByteStream):
         try:
             async for piece in self._inner:
                 enough = self._exchange.received(piece)  # as above
-                if mended := mender.feed(piece):
+                if mended := piece if mender is None else mender.feed(piece):
                     yield mended
                 if enough:
                     return
@@ -233,7 +234,7 @@ class _AsyncWatchedStream(httpx.AsyncByteStream):
             self._exchange.failure = error
             raise
         self._exchange.complete = True
-        if rest := mender.end():
+        if mender is not None and (rest := mender.end()):
             yield rest
 
     async def aclose(self) -> None:

@@ -102,18 +102,6 @@ _SPELLINGS = (
 )
 
 
-class AsItCame:
-    """Passes one answer's body on as it is."""
-
-    def feed(self, piece: bytes) -> bytes:
-        """All of `piece`."""
-        return piece
-
-    def end(self) -> bytes:
-        """Nothing."""
-        return b""
-
-
 def _groq_service_tier(event: Event) -> list[Event] | None:
     """An answer without it, as Groq's all were until mid-2025, is an `AttributeError`."""
     wants = event.get("object") == "chat.completion" and "service_tier" not in event

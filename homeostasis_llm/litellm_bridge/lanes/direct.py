@@ -6,7 +6,6 @@ Nothing of what litellm does beside a call is done: no callbacks, no logging, no
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
@@ -18,7 +17,7 @@ from litellm.utils import validate_and_fix_openai_messages
 
 from ...response import LLMResponse
 from ..exchange import Exchange, current_exchange
-from .events import Event, Events
+from .events import Event, Events, parsed
 from .full import FullCall
 from .openai_dialect import DialectReading, checked, read_answer
 from .plans import Arguments, Plan, Plans, steered
@@ -62,13 +61,13 @@ class DirectCall:
         response = self._http().send(self._request(), stream=True)
         if self._refused(response):
             return self._otherwise().complete()
-        return _parsed(response.read())
+        return checked(parsed(response.read()))
 
     async def acomplete(self) -> Any:
         response = await self._http().send(self._request(), stream=True)
         if self._refused(response):
             return await self._otherwise().acomplete()
-        return _parsed(await response.aread())
+        return checked(parsed(await response.aread()))
 
     def stream(self) -> Iterator[Any]:
         response = self._http().send(self._request(), stream=True)
@@ -134,14 +133,15 @@ def _ourselves() -> str:
     return f"homeostasis-llm/{version('homeostasis-llm')}"
 
 
-def _parsed(body: bytes) -> Event:
-    return checked(json.loads(body))
+def _is_compressed(response: httpx.Response) -> bool:
+    """Whether the server compressed it, though it was asked not to."""
+    return bool(response.headers.get("content-encoding", "identity") != "identity")
 
 
 def _pieces(response: httpx.Response) -> Iterator[list[Event]]:
     events = Events()
     try:
-        for piece in response.iter_bytes():
+        for piece in response.iter_bytes() if _is_compressed(response) else response.iter_raw():
             if found := events.feed(piece):
                 yield found
     except httpx.TransportError:
@@ -153,7 +153,7 @@ def _pieces(response: httpx.Response) -> Iterator[list[Event]]:
 async def _apieces(response: httpx.Response) -> AsyncIterator[list[Event]]:
     events = Events()
     try:
-        async for piece in response.aiter_bytes():
+        async for piece in response.aiter_bytes() if _is_compressed(response) else response.aiter_raw():
             if found := events.feed(piece):
                 yield found
     except httpx.TransportError:

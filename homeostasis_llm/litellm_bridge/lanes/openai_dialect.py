@@ -11,7 +11,15 @@ from typing import Any
 
 from ...error_facts import request_id
 from ...messages import Reasoning, ToolCall
-from ...response import FinishReason, LLMChunk, LLMResponse, ToolCallFragment, finish_reason_of, parse_tool_call
+from ...response import (
+    FinishReason,
+    LLMChunk,
+    LLMResponse,
+    ToolCallFragment,
+    finish_reason_of,
+    parse_tool_call,
+    text_chunk,
+)
 from ...usage import Usage
 from ..exchange import Exchange
 from ..wire import raw_id, raw_model, raw_usage
@@ -19,6 +27,7 @@ from ..wire import raw_id, raw_model, raw_usage
 _EXTRAS = ("annotations", "provider_specific_fields", "images", "audio", "refusal")
 _PLAIN = frozenset({"role", "content"})
 """All that most pieces of a stream have."""
+_NOTHING: Mapping[str, Any] = {}
 _PAYLOAD = ("thinking_blocks", "reasoning_details", "reasoning_items")
 
 
@@ -72,16 +81,17 @@ class DialectReading:
     def _chunk(self, event: Mapping[str, Any]) -> LLMChunk:
         self._note(event)
         choice = _first(event)
-        delta = choice.get("delta") or choice.get("message") or {}
+        delta = choice.get("delta") or choice.get("message") or _NOTHING
         self._word = choice.get("finish_reason") or self._word
+        if delta.keys() <= _PLAIN and isinstance(text := delta.get("content", ""), str):
+            return text_chunk(self._provider, text)
         text, thoughts = _content(delta)
         chunk = LLMChunk(text=text, reasoning=thoughts, provider=self._provider)
-        if not delta.keys() <= _PLAIN:
-            if calls := _called(delta):
-                chunk.tool_calls = [_fragment(call, number) for number, call in enumerate(calls)]
-                self._called = True
-            chunk.reasoning_payload = _payload(delta)
-            chunk.metadata = _extras(delta)
+        if calls := _called(delta):
+            chunk.tool_calls = [_fragment(call, number) for number, call in enumerate(calls)]
+            self._called = True
+        chunk.reasoning_payload = _payload(delta)
+        chunk.metadata = _extras(delta)
         return chunk
 
     def last(self, exchange: Exchange) -> LLMChunk:
@@ -98,9 +108,11 @@ class DialectReading:
         )
 
     def _note(self, event: Mapping[str, Any]) -> None:
-        self._model = self._model or raw_model(event)
-        self._id = self._id or raw_id(event)
-        if (usage := _usage(event)) is not None:
+        if self._model is None:
+            self._model = raw_model(event)
+        if self._id is None:
+            self._id = raw_id(event)
+        if (event.get("usage") or "x_groq" in event) and (usage := _usage(event)) is not None:
             self._usage = usage if self._usage is None else self._usage.updated(usage)
             self.counted = event.get("usage") or self.counted
 
