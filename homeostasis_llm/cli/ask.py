@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,7 +87,7 @@ def ask(
     question = LLMMessage(role="user", content=_question(prompt))
     schema = None if schema_file is None else _schema(schema_file)
     choice = choose(provider, model, fallback)
-    with choice.manager as manager:
+    with choice.manager as manager, _lanes(listened=verbose) as lanes:
         request = LLMRequest(
             messages=[question],
             model=choice.model,
@@ -115,7 +116,7 @@ def ask(
         note(f"The answer ended early: {response.finish_reason}.")
     if verbose:
         _tell(response.attempts)
-        note(_account(response))
+        note(", ".join([_account(response), *(f"{lane} lane" for lane in lanes[-1:])]))
     elif switched := _switched(choice.first, response.attempts):
         note(switched)
 
@@ -197,6 +198,30 @@ def _account(response: LLMResponse) -> str:
         f"ended by: {response.finish_reason}",
     ]
     return ", ".join(part for part in parts if part)
+
+
+@contextmanager
+def _lanes(*, listened: bool) -> Iterator[list[str]]:
+    """The lanes into litellm that calls take meanwhile, in order; see docs/lanes.md. Empty without `listened`."""
+    lanes: list[str] = []
+    if not listened:
+        yield lanes
+        return
+    import logging
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lanes.append(getattr(record, "lane", ""))
+
+    told = logging.getLogger("homeostasis_llm.litellm_bridge.lanes")
+    before, listener = told.level, Listener()
+    told.setLevel(logging.DEBUG)
+    told.addHandler(listener)
+    try:
+        yield lanes
+    finally:
+        told.removeHandler(listener)
+        told.setLevel(before)
 
 
 def _tell(attempts: Sequence[Attempt]) -> None:

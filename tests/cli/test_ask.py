@@ -147,6 +147,21 @@ def test_no_stream_asks_for_none(run: Run, openai: Loopback) -> None:
     assert not openai.requests[0].json.get("stream")
 
 
+@pytest.mark.parametrize("lane", ["direct", "full"])
+def test_verbose_says_by_which_lane_litellm_was_called(
+    lane: str, run: Run, openai: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOMEOSTASIS_LITELLM_LANE", lane)
+    openai.reply(json=COMPLETION)
+    openai.reply(json=COMPLETION)
+
+    asked = run("llm", "ask", "Where?", "-p", "openai", "-m", "gpt-test", "--no-stream", "-v")
+    quiet = run("llm", "ask", "Where?", "-p", "openai", "-m", "gpt-test", "--no-stream")
+
+    assert asked.stderr.splitlines()[-1].endswith(f", {lane} lane")
+    assert quiet.stderr == ""
+
+
 def test_a_schema_is_sent_along(run: Run, openai: Loopback, tmp_path: Path) -> None:
     openai.reply(chunks=sse('{"city": "Paris"}'))
     schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}

@@ -8,6 +8,7 @@ sends it itself, and reads the answer as the provider wrote it. It is for the pr
 
 from __future__ import annotations
 
+import logging
 import os
 import tomllib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -22,6 +23,9 @@ from .full import FullCall
 
 if TYPE_CHECKING:
     from .direct import DirectLane
+
+logger = logging.getLogger(__name__)
+"""Says at DEBUG which lane each call takes, also in the record's attribute `lane`."""
 
 VARIABLE = "HOMEOSTASIS_LITELLM_LANE"
 """`direct` or `full` for all providers, or for some: `openai=full,groq=direct`. For debugging."""
@@ -82,6 +86,12 @@ class Lanes:
 
         Raises `InvalidRequestError` where the variable names no lane; and what litellm raises for what it refuses.
         """
+        call = self._chosen(arguments, stream=stream)
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("%s: %s lane", self._name, call.lane, extra={"lane": call.lane})
+        return call
+
+    def _chosen(self, arguments: Mapping[str, Any], *, stream: bool) -> Call:
         if self._wanted() == "direct":
             if self._direct is None:
                 from .direct import DirectLane
