@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .api_key_manager import APIKeyManager
     from .attempts import Attempt
     from .config import DEFAULT_CONFIG, ConfigError, Settings, load_settings
+    from .declared import rate_limited
     from .error_facts import error_from_answer
     from .errors import (
         AllProvidersFailedError,
@@ -62,6 +63,7 @@ _HOMES = {
     "api_key_manager": ("APIKeyManager",),
     "attempts": ("Attempt",),
     "config": ("ConfigError", "DEFAULT_CONFIG", "Settings", "load_settings"),
+    "declared": ("rate_limited",),
     "error_facts": ("error_from_answer",),
     "errors": (
         "APIKeyError",
@@ -173,6 +175,7 @@ __all__ = [
     "load_settings",
     "merge_chunks",
     "parse_tool_call",
+    "rate_limited",
     "register_with_litellm",
     "stream_chunks",
 ]

@@ -21,6 +21,11 @@ T = TypeVar("T")
 
 _field_names: set[str] = set()
 
+
+class RefusedValueError(InvalidRequestError):
+    """A value was to be made of something that makes none; whose mistake that is depends on who makes it."""
+
+
 _CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False, validate_default=False)
 # White space, control and invisible characters, curly quotes: pasted along, or the end of an HTTP header.
 _UNSENDABLE = re.compile(r"[^\x21-\x7e]")
@@ -30,7 +35,7 @@ _LONGEST_INPUT = 60
 
 @dataclass_transform(field_specifiers=(dataclasses.field, Field))
 def value(cls: type[T]) -> type[T]:
-    """Decorate `cls` as a value. Its constructor raises `InvalidRequestError`, naming the field, for bad input."""
+    """Decorate `cls` as a value. Its constructor raises `RefusedValueError`, naming the field, for bad input."""
     made: type[T] = pydantic_dataclass(config=_CONFIG)(cls)  # type: ignore[assignment]  # a proxy typed too loosely
     checked_init = made.__init__
 
@@ -48,7 +53,7 @@ def value(cls: type[T]) -> type[T]:
         else:
             return
         # Raised out here so that the error drags no pydantic traceback, and so no copy of the input, with it.
-        raise InvalidRequestError(message)
+        raise RefusedValueError(message)
 
     __init__.__wrapped__ = checked_init  # type: ignore[attr-defined]
     # pydantic's __init__ marks itself so that validation of nested values fills fields directly; ours must too.

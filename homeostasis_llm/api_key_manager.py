@@ -29,6 +29,7 @@ from .keys.lookup import (
     key_status,
 )
 from .keys.store import forget_key, store_key
+from .plugins import load_declarations
 from .redaction import remember
 from .registry import ProviderFactory
 
@@ -162,10 +163,12 @@ class APIKeyManager:
 
     def find_keys(self, provider: str, settings: config.Settings | None = None) -> list[FoundKey]:
         """Every key of that provider in the order of use, `get_key`'s first; by those settings instead of its own."""
+        load_declarations([provider])
         return find_keys(provider, self._where if settings is None else replace(self._where, settings=settings))
 
     def get_status(self, provider: str) -> KeyStatus:
         """What `get_key` gives, and why places that come before it could not be looked into."""
+        load_declarations([provider])
         return key_status([provider], where=self._where)[provider]
 
     def remove_key(self, provider: str, label: str | None = None) -> bool:
@@ -183,6 +186,7 @@ class APIKeyManager:
         they have a key. The settings' commands are run, and its secret stores asked.
         """
         listed = {}
+        load_declarations(self._everybody())
         for provider, reports in key_reports(self._everybody(), self._where).items():
             columns = dict.fromkeys(("environment", "external_secrets", "encrypted_storage"), False)
             for report in reports:
@@ -193,6 +197,7 @@ class APIKeyManager:
     def key_sources(self, provider: str | None = None) -> dict[str, list[KeySource]]:
         """Every place where a key of that provider, or of each, may be, in order: what `list_keys` has no words for."""
         names = self._everybody() if provider is None else [self._known(provider)]
+        load_declarations(names)
         listed = {name: _sources(reports) for name, reports in key_reports(names, self._where).items()}
         if provider is not None:
             return listed
@@ -324,6 +329,7 @@ class APIKeyManager:
         """All of the choice, and who has a key. JSON can have it."""
         settings = self._load()
         names = self._everybody()
+        load_declarations(names)
         available = [name for name, status in key_status(names, where=self._where).items() if status.found is not None]
         return {
             "active_provider": settings.active_provider,

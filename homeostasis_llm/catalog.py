@@ -25,7 +25,8 @@ class ProviderFacts:
     env: tuple[str, ...]
     """Environment variables that the provider's users keep its key in; the first one set counts."""
     auth: str
-    """How a key is shown: `bearer`, `header:<name>`, `query:<name>`, `none`; or by credentials of `aws` or `google`."""
+    """How a key is shown: `bearer`, `scheme:<word>` (in the place of Bearer), `header:<name>`, `query:<name>`, `none`;
+    or by credentials of `aws` or `google`."""
     aliases: tuple[str, ...] = ()
     """Other names for it."""
     litellm_name: str = ""
@@ -57,7 +58,7 @@ class ProviderFacts:
         return not self.local and self.auth not in {"aws", "google", "none"}
 
 
-_AUTH = re.compile(r"bearer|aws|google|none|(header|query):[\w-]+")
+_AUTH = re.compile(r"bearer|aws|google|none|(scheme|header|query):[\w-]+")
 _NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 
 
@@ -150,7 +151,9 @@ def _row(name: str, table: Any) -> ProviderFacts:
         if key in wanted and not _is_of_kind(given, str(wanted[key].type))
     ]
     if not problems and not _AUTH.fullmatch(table["auth"]):
-        problems.append(f"auth {table['auth']!r} is none of bearer, header:<name>, query:<name>, aws, google, none")
+        problems.append(
+            f"auth {table['auth']!r} is none of bearer, scheme:<word>, header:<name>, query:<name>, aws, google, none"
+        )
     if problems:
         raise ValueError(f"catalog.toml: [{name}]: {'; '.join(problems)}")
     values: dict[str, Any] = {key: tuple(given) if isinstance(given, list) else given for key, given in table.items()}

@@ -56,6 +56,8 @@ class Subject:
     """For people: that there is no key, and why places could not be looked into."""
     advice: str = ""
     """What to do about that."""
+    broken: str = ""
+    """Why the provider itself cannot be used."""
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """The base URL and the headers that are set for the provider."""
 
@@ -109,6 +111,9 @@ def subjects(
     statuses = key_status([name for name in asked if not keys.get(name)], where=where)
     listed: list[Subject] = []
     for name, one in asked.items():
+        if one.broken:
+            listed.append(Subject(provider=name, secret=None, broken=one.broken))
+            continue
         options = _options(name, loaded)
         listed += [
             Subject(provider=name, secret=key.secret, source=key.source, label=key.label, options=options)
@@ -124,6 +129,7 @@ class _Described:
     name: str
     facts: ProviderFacts | None
     needs_key: bool | None
+    broken: str = ""
 
 
 def _described(name: str) -> _Described:
@@ -133,7 +139,7 @@ def _described(name: str) -> _Described:
     from .registry import ProviderFactory
 
     entry = ProviderFactory.describe(name, load_plugin=True)
-    return _Described(entry.name, entry.facts, entry.needs_key)
+    return _Described(entry.name, entry.facts, entry.needs_key, entry.problem or "")
 
 
 def _settings(path: Path | None) -> Settings | None:
@@ -157,6 +163,8 @@ def _options(name: str, settings: Settings | None) -> dict[str, Any]:
 
 def check(subject: Subject, *, timeout: float = DEFAULT_SECONDS, deep: bool = False) -> CheckedKey:
     """What the provider says. `timeout` is in seconds, for each question; `deep` asks for a token, which may cost."""
+    if subject.broken:
+        return _broken(subject, BrokenPluginError(subject.broken, provider=subject.provider))
     if subject.secret is None:
         return _missing(subject)
     try:
@@ -185,6 +193,8 @@ async def acheck_all(
 
 
 async def _acheck(subject: Subject, **how: Any) -> CheckedKey:
+    if subject.broken:
+        return _broken(subject, BrokenPluginError(subject.broken, provider=subject.provider))
     if subject.secret is None:
         return _missing(subject)
     try:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import inspect
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -16,7 +17,10 @@ from typing import Any
 from pydantic import SecretStr
 
 from .catalog import canonical_name
+from .config.settings import ship
+from .declared import declarations_of
 from .errors import BrokenPluginError, InvalidRequestError, LLMError
+from .promises import checked_provider
 from .provider import LLMProviderInterface, UnknownOptionError
 
 _log = logging.getLogger(__name__)
@@ -65,10 +69,24 @@ def load(name: str, claims: Sequence[EntryPoint]) -> ProviderMaker:
         if isinstance(found, Mapping):
             return _row(name, entry_point, found)
         if not (wrong := not_a_maker(found)):
-            maker: ProviderMaker = found
-            return maker
+            try:
+                ship(name, declarations_of(found))
+            except ValueError as error:
+                wrong = f"declares what makes no sense: {error}"
+            else:
+                maker: ProviderMaker = found
+                return maker
         failure = _broken(name, entry_point, wrong)
     raise failure
+
+
+def load_declarations(names: Iterable[str]) -> None:
+    """Load the plugins of these names for what they declare of where their keys are. One that is broken has no say."""
+    wanted = {canonical_name(name) for name in names}
+    for name, claims in find_plugins().items():
+        if name in wanted:
+            with suppress(BrokenPluginError):  # told to whoever uses it
+                load(name, claims)
 
 
 def make(
@@ -117,7 +135,7 @@ def made_by(maker: ProviderMaker, name: str, key: SecretStr, options: Mapping[st
         raise BrokenPluginError(
             f"{name}: what should make its provider made a {type(provider).__name__}", provider=name
         )
-    return provider
+    return checked_provider(provider, f"{name}: ")
 
 
 def check_options(maker: ProviderMaker, name: str, first: str, options: Mapping[str, Any]) -> None:

@@ -10,13 +10,14 @@ import asyncio
 import copy
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from pydantic import SecretStr
 
-from ._value import check_key
+from ._value import RefusedValueError, check_key
 from .errors import InvalidRequestError
+from .promises import answer_of, checked_piece, checked_stream, wrong_value
 from .redaction import remember
 from .request import LLMRequest
 from .response import LLMChunk, LLMResponse, ToolCallFragment
@@ -45,6 +46,11 @@ class LLMProviderInterface(ABC):
 
     needs_key: ClassVar[bool] = True
     """Whether the provider has any use for a key; where it has none, none is looked for."""
+
+    env: ClassVar[str | tuple[str, ...]] = ()
+    """The environment variables that its key is looked for in, after `HOMEOSTASIS_<NAME>_API_KEY`."""
+    rate_limits: ClassVar[Mapping[str, int]] = {}
+    """How much it may be asked unless the settings say otherwise, as `rate_limited` declares it."""
 
     def __init__(self, api_key: str | SecretStr | None = None, **options: Any) -> None:
         """`options` set attributes that the class declares; another name raises `InvalidRequestError`."""
@@ -102,7 +108,7 @@ class LLMProviderInterface(ABC):
 
     def complete_stream(self, request: LLMRequest) -> Iterator[LLMChunk | str]:
         """The answer to `request`, piece by piece; by default in one piece. A `str` stands for a chunk of that text."""
-        yield as_chunk(self.complete(request))
+        yield as_chunk(answer_of(self, request))
 
     async def acomplete(self, request: LLMRequest) -> LLMResponse:
         """`complete` for async callers; by default in a thread."""
@@ -110,7 +116,9 @@ class LLMProviderInterface(ABC):
 
     async def acomplete_stream(self, request: LLMRequest) -> AsyncIterator[LLMChunk | str]:
         """`complete_stream` for async callers; by default pulled in a thread."""
-        chunks = iter(self.complete_stream(request))
+        pieces = self.complete_stream(request)
+        checked_stream(pieces, self, is_async=False)
+        chunks = iter(pieces)
         end = object()  # None may be an author's mistake, which must not pass for the end
         try:
             while (chunk := await asyncio.to_thread(next, chunks, end)) is not end:
@@ -180,32 +188,43 @@ def without_key(provider: P) -> P:
 
 def stream_chunks(provider: LLMProviderInterface, request: LLMRequest) -> Iterator[LLMChunk]:
     """`provider.complete_stream` with every piece a chunk that says whose it is. Closes the stream in every case."""
-    stream = iter(provider.complete_stream(request))
     try:
-        for piece in stream:
-            yield _signed(piece, provider)
-    finally:
-        if hasattr(stream, "close"):
-            stream.close()
+        pieces = provider.complete_stream(request)
+        checked_stream(pieces, provider, is_async=False)
+        stream = iter(pieces)
+        try:
+            for piece in stream:
+                yield _signed(piece, provider)
+        finally:
+            if hasattr(stream, "close"):
+                stream.close()
+    except RefusedValueError as error:
+        failure = wrong_value(error, provider, "complete_stream")
+    else:
+        return
+    raise failure
 
 
 async def astream_chunks(provider: LLMProviderInterface, request: LLMRequest) -> AsyncIterator[LLMChunk]:
     """`stream_chunks` for async callers."""
-    stream = provider.acomplete_stream(request)
     try:
-        async for piece in stream:
-            yield _signed(piece, provider)
-    finally:
-        if hasattr(stream, "aclose"):
-            await stream.aclose()
+        stream = provider.acomplete_stream(request)
+        checked_stream(stream, provider, is_async=True)
+        try:
+            async for piece in stream:
+                yield _signed(piece, provider)
+        finally:
+            if hasattr(stream, "aclose"):
+                await stream.aclose()
+    except RefusedValueError as error:
+        failure = wrong_value(error, provider, "complete_stream")
+    else:
+        return
+    raise failure
 
 
 def _signed(piece: LLMChunk | str, provider: LLMProviderInterface) -> LLMChunk:
-    chunk = LLMChunk(text=piece) if isinstance(piece, str) else piece
-    if not isinstance(chunk, LLMChunk):
-        raise TypeError(
-            f"{type(provider).__name__} streamed a {type(chunk).__name__}, which is neither str nor LLMChunk"
-        )
+    chunk = checked_piece(piece, provider)
     chunk.provider = chunk.provider or provider.name
     return chunk
 

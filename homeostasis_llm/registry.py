@@ -20,6 +20,8 @@ from pydantic import SecretStr
 
 from .catalog import ProviderFacts, all_facts, canonical_name, facts_of, our_variable, plain_name
 from .config import ConfigError, Settings, config_path, load_settings, provider_options
+from .config.settings import ship
+from .declared import declarations_of
 from .endpoints import base_url_from_environment
 from .errors import APIKeyMissingError, BrokenPluginError, InvalidRequestError, UnknownProviderError
 from .keys.lookup import KeyStatus, key_status
@@ -131,12 +133,22 @@ class ProviderFactory:
         known = _checked(name)
         if wrong := not_a_maker(provider):
             raise InvalidRequestError(f"register({name!r}): {_called(provider)} {wrong}")
+        declared, problem = None, ""
+        try:
+            declared = declarations_of(provider)
+        except ValueError as error:
+            problem = str(error)
+        if problem:
+            raise InvalidRequestError(
+                f"register({name!r}): {_called(provider)} declares what makes no sense: {problem}"
+            )
         with cls._lock:
             if not replace and (holder := cls._holder(known)) is not None:
                 raise InvalidRequestError(
                     f"register({name!r}): the name is taken by {holder}; with replace=True {_called(provider)} gets it"
                 )
             cls._registered[known] = (name.lower(), provider)
+            ship(known, declared)
 
     @classmethod
     def unregister(cls, name: str) -> None:
@@ -145,6 +157,7 @@ class ProviderFactory:
         with cls._lock:
             if cls._registered.pop(known, None) is None:
                 raise UnknownProviderError(f"unregister({name!r}): nothing is registered under that name")
+            ship(known, None)
 
     @classmethod
     def describe(cls, name: str, *, load_plugin: bool = False, settings: Settings | None = None) -> ProviderEntry:

@@ -47,9 +47,9 @@ class Survey:
 
 
 def with_keys(settings: Path | None = None) -> Survey:
-    """The providers whose key is found. Raises `ConfigError`."""
+    """The providers whose key is found. Loads plugins: they say where theirs may be. Raises `ConfigError`."""
     found = load_settings(settings)
-    return _survey(ProviderFactory.entries(settings=found), found, keyless=False)
+    return _survey(ProviderFactory.entries(load_plugins=True, settings=found), found, keyless=False)
 
 
 def set_up(settings: Path | Settings | None = None) -> Survey:

@@ -54,7 +54,7 @@ def set_key(*, provider: str, key: str | None, label: str | None, no_validate: b
     from ..registry import ProviderFactory
 
     # A wrong name stops us before we ask for a secret.
-    entry = ProviderFactory.describe(provider)
+    entry = ProviderFactory.describe(provider, load_plugin=True)
     checked_label(label)
     manager = APIKeyManager()
     secret = _given(entry, key)

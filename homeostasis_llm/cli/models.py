@@ -19,10 +19,11 @@ def models(*, provider: str, as_json: bool) -> None:
     \b
     Example: homeostasis llm models openai
     """
+    from ..promises import models_of
     from ..registry import ProviderFactory
 
     with ProviderFactory.create_provider(provider) as asked:
-        names = asked.get_available_models()
+        names = models_of(asked)
     if as_json:
         click.echo(json.dumps(names, ensure_ascii=False))
     elif names:

@@ -13,13 +13,13 @@ from .tables import Table, holds_key, key_inside, must
 Dialect = Literal["openai", "anthropic", "gemini", "cohere", "ollama"]
 """What litellm speaks at any address; each by the name of the provider in the catalog that it is the language of."""
 
-_AUTH = re.compile(r"bearer|none|(header|query):[\w-]+")
+_AUTH = re.compile(r"bearer|none|(scheme|header|query):[\w-]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def _auth(given: str) -> str:
     if not _AUTH.fullmatch(given):
-        raise must("be bearer, header:NAME, query:NAME or none")
+        raise must("be bearer, scheme:WORD, header:NAME, query:NAME or none")
     return given
 
 
@@ -29,6 +29,14 @@ def _variable(given: str) -> str:
     if not _VARIABLE.fullmatch(given):
         raise must("be the name of an environment variable")
     return given
+
+
+def variables(given: object) -> tuple[str, ...]:
+    """The names of environment variables that somebody's code declares. Raises `ValueError`."""
+    names = _listed(given)
+    if not isinstance(names, tuple) or not all(isinstance(name, str) and _VARIABLE.fullmatch(name) for name in names):
+        raise ValueError("env must be the name of an environment variable, or a tuple of such names")
+    return names
 
 
 def _no_key(given: str) -> str:
@@ -55,7 +63,8 @@ class Row(Table):
     """The environment variables, one or several, that its key is looked for in after ours; `<NAME>_API_KEY` by
     default."""
     auth: Annotated[str, AfterValidator(_auth)] | None = None
-    """How the key is shown, `bearer`, `header:<name>`, `query:<name>` or `none`; by default as the dialect has it."""
+    """How the key is shown, `bearer`, `scheme:<word>`, `header:<name>`, `query:<name>` or `none`; by default as the
+    dialect has it."""
     key_prefix: Annotated[str, Field(min_length=1), AfterValidator(_no_key)] | None = None
     """What its keys begin with: a hint."""
     key_url: Text | None = None

@@ -289,6 +289,8 @@ class Settings(Table):
 
     _broken: Mapping[str, tuple[Problem, ...]] = PrivateAttr(default_factory=dict)
 
+    _declared: Mapping[str, ProviderSettings] = PrivateAttr(default_factory=dict)
+
     @property
     def broken(self) -> Mapping[str, tuple[Problem, ...]]:
         """What is wrong with the tables of providers that were left out for it, by canonical name."""
@@ -300,13 +302,19 @@ class Settings(Table):
         twin._broken = dict(broken)  # noqa: SLF001  # of this class
         return twin
 
+    def declaring(self, declared: Mapping[str, ProviderSettings]) -> Settings:
+        """The same, with defaults for some providers, by canonical name."""
+        twin = self.model_copy()
+        twin._declared = dict(declared)  # noqa: SLF001  # of this class
+        return twin
+
     def provider(self, name: str) -> ProviderSettings:
         """What is set for that provider, by any of its names; the defaults where nothing is.
 
-        Of a provider that a plugin's row makes, what the row says is the default.
+        What a plugin's row says, and what a provider's class declares, are the defaults.
         """
         known = canonical_name(name)
-        own, shipped = self.providers.get(known), _shipped.get(known)
+        own, shipped = self.providers.get(known), self._declared.get(known) or _shipped.get(known)
         if own is None or shipped is None:
             return own or shipped or ProviderSettings()
         return shipped.model_copy(update={field: getattr(own, field) for field in own.model_fields_set})
@@ -320,6 +328,9 @@ class Settings(Table):
 _shipped: dict[str, ProviderSettings] = {}
 
 
-def ship(name: str, row: ProviderSettings) -> None:
-    """Have `row`, of a plugin that was loaded, be the default of what is set for that provider."""
-    _shipped[canonical_name(name)] = row
+def ship(name: str, row: ProviderSettings | None) -> None:
+    """Have `row`, of a plugin or class that was loaded, be the default of what is set for that provider."""
+    if row is None:
+        _shipped.pop(canonical_name(name), None)
+    else:
+        _shipped[canonical_name(name)] = row

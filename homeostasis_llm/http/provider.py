@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast
 
 from pydantic import SecretStr
 
+from .._value import RefusedValueError
 from ..catalog import ProviderFacts, facts_of, in_variables
+from ..config.rows import variables
 from ..endpoints import ask, models_endpoint, read_models
 from ..error_facts import error_from_answer, request_id
 from ..errors import (
@@ -216,7 +218,7 @@ class HTTPProvider(LLMProviderInterface):
         return facts_of(self.name) or ProviderFacts(
             name=self.name,
             title=self.name,
-            env=(f"{in_variables(self.name)}_API_KEY",),
+            env=variables(self.env) or (f"{in_variables(self.name)}_API_KEY",),
             auth=self.auth,
             key_prefixes=(self.key_prefix,) if self.key_prefix else (),
             key_url=self.key_url,
@@ -320,7 +322,7 @@ class HTTPProvider(LLMProviderInterface):
             return read()
         except LLMError as error:
             failure = error
-            if type(error) is InvalidRequestError:  # our values refused what the provider sent
+            if type(error) in {InvalidRequestError, RefusedValueError}:  # our values refused what the provider sent
                 failure = InvalidResponseError(f"{self.name} gave an answer that makes no sense: {error}")
         except _UNREADABLE as error:
             failure = InvalidResponseError(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from ..catalog import ProviderFacts, canonical_name, facts_of, in_variables, our_variable, plain_name
+from ..catalog import canonical_name, facts_of, in_variables, our_variable, plain_name
 from ..litellm_names import litellm_names, openai_like
 from ..redaction import remember
 from .errors import SourceTroubleError
@@ -111,11 +111,15 @@ def keyring_user(provider: str, label: str | None = None) -> str:
 
 
 def _provider_variables(name: str) -> tuple[str, ...]:
-    facts = facts_of(name)
+    facts, own = facts_of(name), _own(name)
     if facts is not None:
-        return facts.env
-    if (row := _row(name)) is not None:
-        return row.env
+        return (*own.env, *facts.env)
+    if own.dialect is not None:
+        from ..config.row_facts import row_facts
+
+        return row_facts(name, own).env
+    if own.env:
+        return own.env
     spelling = next((known for known in litellm_names() if plain_name(known) == name), None)
     if spelling is None:
         return ()
@@ -123,17 +127,15 @@ def _provider_variables(name: str) -> tuple[str, ...]:
     return (str(openai_like().get(spelling, {}).get("api_key_env") or f"{in_variables(name)}_API_KEY"),)
 
 
-def _row(name: str) -> ProviderFacts | None:
-    """What a row tells of that provider, the user's own or that of a plugin that was loaded."""
+def _own(name: str) -> ProviderSettings:
+    """What is set for that provider, or declared by its row or class, of a plugin that was loaded."""
     from ..config import ConfigError, Settings, load_settings
-    from ..config.row_facts import row_facts
 
     try:
         settings = load_settings()
     except ConfigError:  # told by whoever looks into the places that the settings name
         settings = Settings()
-    own = settings.provider(name)
-    return None if own.dialect is None else row_facts(name, own)
+    return settings.provider(name)
 
 
 def _has_variable(provider: str) -> bool:

@@ -228,6 +228,10 @@ def _ask_itself(matter: Matter) -> Steps:
         came = yield Call(partial(provider.validate_key if own is None else own, matter.key))
         if isinstance(came.found, KeyCheck):
             return came.found
+        if not isinstance(came.found, (bool, Exception)):
+            from ..promises import checked_verdict
+
+            checked_verdict(came.found, provider)
         return matter.of_call(came, f"{type(provider).__name__}.{'validate_key' if own is None else 'check_key'}")
     finally:
         if matter.its_own is None:
@@ -281,8 +285,10 @@ def _model(
         return (usual if usual in names or not names else names[0]), None
     if usual or endpoint is not None:
         return usual, check
+    from ..promises import models_of
+
     # litellm's price list has some of the models of providers that do not list them.
-    names = (yield Call(provider.get_available_models, bounded=True)).found
+    names = (yield Call(partial(models_of, provider), bounded=True)).found
     return (names[0] if isinstance(names, list) and names else ""), None
 
 

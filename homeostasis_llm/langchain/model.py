@@ -25,6 +25,7 @@ from typing_extensions import override
 
 from ..errors import InvalidRequestError, LLMError
 from ..manager import LLMManager
+from ..promises import aanswer_of, answer_of
 from ..provider import LLMProviderInterface, astream_chunks, stream_chunks
 from ..redaction import remember
 from ..request import LLMRequest, Timeout
@@ -247,7 +248,7 @@ class ChatHomeostasis(BaseChatModel):
             try:
                 provider = self._asked()
                 request = self._request(provider, messages, stop, kwargs)
-                return _result(provider.complete(request), provider, request)
+                return _result(answer_of(provider, request), provider, request)
             except LLMError as error:
                 failure, wait = as_langchain_error(error), retries.wait_after(error)
             # Raised out here so that the provider's error, and what its traceback holds, stays behind.
@@ -268,7 +269,7 @@ class ChatHomeostasis(BaseChatModel):
             try:
                 provider = await self._aasked()
                 request = self._request(provider, messages, stop, kwargs)
-                return _result(await provider.acomplete(request), provider, request)
+                return _result(await aanswer_of(provider, request), provider, request)
             except LLMError as error:
                 failure, wait = as_langchain_error(error), retries.wait_after(error)
             if wait is None:

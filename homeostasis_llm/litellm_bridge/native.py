@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from ..errors import LLMError
 from ..keys.lookup import find_key
+from ..promises import aanswer_of, answer_of
 from ..provider import LLMProviderInterface, astream_chunks, stream_chunks
 from ..request import LLMRequest
 from .theirs import as_litellm_error, fill_response, generic_chunks, last_generic_chunk, request_from_litellm
@@ -27,7 +28,7 @@ class NativeLLM(CustomLLM):  # type: ignore[misc]  # litellm is not followed: se
     def completion(self, *, model_response: Any, **call: Any) -> Any:
         try:
             provider, request = self._asked(call)
-            return fill_response(model_response, provider.complete(request))
+            return fill_response(model_response, answer_of(provider, request))
         except LLMError as error:
             failure = as_litellm_error(error, self.name, str(call["model"]))
         raise failure
@@ -35,7 +36,7 @@ class NativeLLM(CustomLLM):  # type: ignore[misc]  # litellm is not followed: se
     async def acompletion(self, *, model_response: Any, **call: Any) -> Any:
         try:
             provider, request = self._asked(call)
-            return fill_response(model_response, await provider.acomplete(request))
+            return fill_response(model_response, await aanswer_of(provider, request))
         except LLMError as error:
             failure = as_litellm_error(error, self.name, str(call["model"]))
         raise failure

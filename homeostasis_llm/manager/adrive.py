@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from ..errors import LLMError, LLMTimeoutError
+from ..promises import aanswer_of
 from ..provider import astream_chunks
 from ..response import LLMChunk, LLMResponse
 from .course import Course, has_content
-from .drive import as_llm_error, checked
+from .drive import as_llm_error
 from .hedging import race
 from .journey import Journey
 from .steps import Ask, Pause
@@ -53,7 +54,7 @@ async def complete(journey: Journey, sleep: Sleep) -> LLMResponse:
 async def _answer(step: Ask) -> LLMResponse:
     try:
         async with asyncio.timeout(step.remaining) as bound:
-            return checked(await step.route.provider.acomplete(step.request), step.route.provider)
+            return await aanswer_of(step.route.provider, step.request)
     except Exception as error:  # noqa: BLE001  # an author's provider may raise anything, which must stop nobody
         failure = _in_time(error, step, out=bound.expired())
     raise failure

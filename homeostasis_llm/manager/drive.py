@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, cast
 
-from ..errors import InvalidResponseError, LLMError
-from ..provider import LLMProviderInterface, stream_chunks
+from ..errors import LLMError
+from ..promises import answer_of
+from ..provider import stream_chunks
 from ..response import LLMChunk, LLMResponse
 from .course import Course
 from .journey import Journey
@@ -28,7 +29,7 @@ def complete(journey: Journey, sleep: Sleep) -> LLMResponse:
                 _wait(journey, step, sleep)
                 continue
             try:
-                response = checked(step.route.provider.complete(step.request), step.route.provider)
+                response = answer_of(step.route.provider, step.request)
             except Exception as error:  # noqa: BLE001  # an author's provider may raise anything, which must stop nobody
                 failure = as_llm_error(error, step)
             except BaseException:
@@ -87,15 +88,6 @@ def _wait(journey: Journey, pause: Pause, sleep: Sleep) -> None:
         sleep(pause.seconds)
     else:
         journey.placed(got=pause.slots.acquire(pause.seconds))
-
-
-def checked(answer: object, provider: LLMProviderInterface) -> LLMResponse:
-    """`answer`, if it is one. Raises `InvalidResponseError`."""
-    if isinstance(answer, LLMResponse):
-        return answer
-    raise InvalidResponseError(
-        f"{type(provider).__name__}.complete gave a {type(answer).__name__}, not an LLMResponse", provider=provider.name
-    )
 
 
 def as_llm_error(error: Exception, ask: Ask) -> LLMError:

@@ -18,11 +18,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from ..catalog import canonical_name
-from ..config import Settings, load_settings
+from ..config import ProviderSettings, Settings, load_settings
+from ..declared import declarations_of
 from ..errors import APIKeyMissingError, BrokenPluginError, InvalidRequestError, LLMError
 from ..keys.changed import last_change
 from ..keys.found import FoundKey, SourceKind
 from ..keys.lookup import Where, find_keys
+from ..plugins import load_declarations
+from ..promises import author_of, checked_provider
 from ..provider import LLMProviderInterface
 from ..registry import ProviderFactory
 
@@ -81,6 +84,7 @@ class Roster:
         if providers is not None and not providers:
             raise InvalidRequestError("providers: is empty; name at least one, or leave it out for the settings' own")
         self._given = None if providers is None else tuple(map(_checked, providers))
+        self._declared = _declared(self._given or ())
         self._keys = keys
         self._own_settings = settings
         self._clock = clock
@@ -104,10 +108,12 @@ class Roster:
     def settings(self) -> Settings:
         """What is set now; nothing where the providers were given as objects. Raises `ConfigError`."""
         if self._own_settings is not None:
-            return self._own_settings
-        if self._given is not None and not any(isinstance(given, str) for given in self._given):
-            return _NOTHING_SET
-        return load_settings(self.settings_path)
+            found = self._own_settings
+        elif self._given is not None and not any(isinstance(given, str) for given in self._given):
+            found = _NOTHING_SET
+        else:
+            found = load_settings(self.settings_path)
+        return found.declaring(self._declared) if self._declared else found
 
     @property
     def settings_path(self) -> Path | None:
@@ -232,6 +238,7 @@ class Roster:
 
     def _find(self, provider: str) -> list[FoundKey]:
         if self._keys is None:
+            load_declarations([provider])
             return find_keys(provider, Where(settings=self._own_settings))
         return self._keys.find_keys(provider, self._own_settings)
 
@@ -291,8 +298,24 @@ def _checked(given: object) -> LLMProviderInterface | str:
         ProviderFactory.describe(_stop(given).provider)
         return given
     if isinstance(given, LLMProviderInterface):
-        return given
+        return checked_provider(given, "providers: ")
     raise InvalidRequestError(f"providers: must be of providers and names of providers, got {type(given).__name__}")
+
+
+def _declared(given: Sequence[LLMProviderInterface | str]) -> dict[str, ProviderSettings]:
+    """What the given objects declare of themselves, by name. Those of plugins and settings are known by theirs."""
+    found: dict[str, ProviderSettings] = {}
+    for one in given:
+        if isinstance(one, LLMProviderInterface):
+            try:
+                declared = declarations_of(one)
+            except ValueError as error:
+                raise InvalidRequestError(
+                    f"providers: {author_of(one)} declares what makes no sense: {error}"
+                ) from None
+            if declared is not None:
+                found.setdefault(canonical_name(one.name), declared)
+    return found
 
 
 def _stop(name: str) -> Stop:

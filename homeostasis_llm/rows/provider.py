@@ -89,6 +89,8 @@ class RowProvider(LiteLLMProvider):
         key, (kind, _, name) = str(self.api_key), self._facts.auth.partition(":")
         if key and kind == "bearer":
             request.headers["Authorization"] = f"Bearer {key}"
+        elif key and kind == "scheme":
+            request.headers["Authorization"] = f"{name} {key}"
         elif key and kind == "header":
             request.headers[name] = key
         elif key and kind == "query":
