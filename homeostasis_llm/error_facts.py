@@ -322,7 +322,7 @@ def read_error_body(body: bytes | str | Mapping[str, Any] | None) -> ErrorBody:
     status = next(
         (
             int(number)
-            for key in ("status_code", "code", "status", "http_status", "raw_status_code")
+            for key in ("status_code", "code", "status", "http_status", "httpCode", "raw_status_code")
             if (number := _number(fields.get(key))) is not None and 400 <= number < 600
         ),
         None,

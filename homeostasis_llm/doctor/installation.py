@@ -63,6 +63,9 @@ def config() -> Iterator[Finding]:
     if (rows := wrong_rows(settings)) is not None:
         yield from _wrong(rows)
     yield Finding("config", State.OK, str(place) if place.exists() else f"the defaults; {place} does not exist")
+    for entry in ProviderFactory.entries(settings=settings):
+        if entry.source == "settings" and entry.problem is not None:
+            yield Finding("config", State.FAIL, entry.problem, "Correct it: `homeostasis llm config edit`.")
     for unknown in unknown_names(settings):
         yield Finding("config", State.WARN, f"{place}: {unknown}", "Correct the name, or install its plugin.")
     survey = with_keys()

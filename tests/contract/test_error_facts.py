@@ -317,6 +317,12 @@ CASES: dict[str, Case] = {
         ModelNotFoundError,
         "1500",
     ),
+    "YandexGPT, wrong key, within a good answer": Case(
+        200,
+        {"error": {"grpcCode": 16, "httpCode": 401, "message": "No.", "httpStatus": "Unauthorized", "details": []}},
+        AuthenticationError,
+    ),
+    "a status in words, within a good answer": Case(200, {"error": {"httpCode": "429"}}, RateLimitError),
     "Mistral, wrong key": Case(401, {"message": "Unauthorized", "request_id": "r_1"}, AuthenticationError),
     "Mistral, wrong key, otherwise": Case(401, {"detail": "Unauthorized"}, AuthenticationError),
     "Mistral, bad parameter": Case(

@@ -26,6 +26,7 @@ from homeostasis_llm import (
     RetryConfig,
 )
 from homeostasis_llm.cli import homeostasis
+from homeostasis_llm.config import config_path
 from tests.cli.conftest import install
 
 ASKED = LLMRequest(messages=[LLMMessage(role="user", content="hi")])
@@ -209,6 +210,19 @@ def test_a_chat_model_and_the_terminal_tell_it_in_one_line(body: str, said: str,
     assert asked.exit_code == 1
     assert WHOSE + said in asked.stderr
     assert len(asked.stderr.splitlines()) == 1
+
+
+def test_the_doctor_names_a_wrong_row_with_file_and_line() -> None:
+    place = config_path()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text('[providers.bad]\ndialect = "opnai"\nbase_url = "http://x"\n', encoding="utf-8")
+
+    looked = run("doctor", "--json")
+
+    failed = [one["found"] for one in json.loads(looked.stdout) if (one["topic"], one["state"]) == ("config", "fail")]
+    assert looked.exit_code == 1
+    assert len(failed) == 1
+    assert failed[0].startswith(f"{place}, line 2: providers.bad.dialect: must be ")
 
 
 MODELS = {

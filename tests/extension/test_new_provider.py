@@ -32,41 +32,76 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(homeostasis, ["llm", *arguments], prog_name="homeostasis", catch_exceptions=False)
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_a_new_package_passes_its_own_tests_and_is_found(
-    name: str, tmp_path: Path, child_environment: dict[str, str]
-) -> None:
-    written = run("new-provider", name, *KINDS[name], "--into", str(tmp_path))
-    (folder,) = tmp_path.iterdir()
-    described = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    # What an installer would leave of it.
-    install(folder, described["name"], **described["entry-points"]["homeostasis_llm.providers"])
-    environment = {
-        **{variable: given for variable, given in child_environment.items() if variable != "PYTHONWARNINGS"},
-        "PYTHONPATH": os.pathsep.join((child_environment["PYTHONPATH"], str(folder))),
-    }
-    tested = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)],
-        cwd=folder,
-        env=environment,
+Written = dict[str, Path]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """A package of each kind, by name, with what an installer would leave of it."""
+    place = tmp_path_factory.mktemp("written")
+    folders = {}
+    for name, options in KINDS.items():
+        said = run("new-provider", name, *options, "--into", str(place))
+        folders[name] = folder = place / f"homeostasis-llm-{name.replace('_', '-')}"
+        assert said.exit_code == 0
+        assert said.stdout.startswith(f"{folder}: written. ")
+        described = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        install(folder, described["name"], **described["entry-points"]["homeostasis_llm.providers"])
+    return folders
+
+
+def what_pytest_says(written: Written, environment: dict[str, str], *arguments: str, where: Path) -> str:
+    """What pytest says of these tests, all of which pass, in a process that has all the packages."""
+    paths = (environment["PYTHONPATH"], *map(str, written.values()))
+    environment = {name: given for name, given in environment.items() if name != "PYTHONWARNINGS"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", *arguments],
+        cwd=where,
+        env={**environment, "PYTHONPATH": os.pathsep.join(paths)},
         capture_output=True,
         text=True,
         check=False,
     )
-    listed = subprocess.run(
-        [Path(sys.executable).with_name("homeostasis"), "llm", "providers", "--json"],
-        env=environment,
-        capture_output=True,
-        check=True,
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_new_package_over_http_passes_all_of_its_own_tests(
+    written: Written, child_environment: dict[str, str]
+) -> None:
+    said = what_pytest_says(written, child_environment, where=written["over_http"])
+
+    assert " passed" in said
+    assert "failed" not in said
+
+
+def test_new_packages_of_the_other_kinds_pass_their_own_tests(
+    written: Written, child_environment: dict[str, str]
+) -> None:
+    row, place = written["a-row"], written["a-row"].parent
+    # That the dialect of OpenAI keeps the whole suite is proved in tests/conformance.
+    suite = f"{row}/tests/test_conformance.py::TestARow::test_the_text_is_read_as_it_is"
+    others = [str(folder) for name, folder in written.items() if name not in {"a-row", "over_http"}]
+    cassettes = ("--rootdir", str(place), "-o", f"llm_cassette_dir={row.name}/cassettes")
+
+    said = what_pytest_says(
+        written, child_environment, *cassettes, str(row / "tests/test_cassette.py"), suite, *others, where=place
     )
 
-    assert written.exit_code == 0
-    assert written.stdout.startswith(f"{folder}: written. ")
-    assert tested.returncode == 0, tested.stdout + tested.stderr
-    plain = name.replace("-", "_")
-    (told,) = [one for one in json.loads(listed.stdout) if one["name"] == plain]
-    assert told["source"] == f"plugin homeostasis-llm-{plain.replace('_', '-')} 1.0"
-    assert (told["default_model"], told["problem"]) == (f"{plain}-1", None)
+    assert " passed" in said
+
+
+def test_new_packages_are_found(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in written.values():
+        monkeypatch.syspath_prepend(folder)
+
+    told = {one["name"]: one for one in json.loads(run("providers", "--json").stdout)}
+
+    for name in KINDS:
+        plain = name.replace("-", "_")
+        assert told[plain]["source"] == f"plugin homeostasis-llm-{plain.replace('_', '-')} 1.0"
+        assert (told[plain]["default_model"], told[plain]["problem"]) == (f"{plain}-1", None)
+        assert plain == "tiny" or f"{plain.upper()}_API_KEY" in told[plain]["key_looked_for_in"]
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

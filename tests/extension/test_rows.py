@@ -188,7 +188,7 @@ BASES = {"openai": "/v1", "cohere": "/v2"}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("auth", [None, "bearer", "header:X-My-Key", "query:token", "none"])
+@pytest.mark.parametrize("auth", [None, "bearer", "scheme:Token", "header:X-My-Key", "query:token", "none"])
 def test_every_dialect_is_spoken_at_its_address_and_shows_the_key_as_told(
     dialect: str, auth: str | None, loopback: Loopback
 ) -> None:
@@ -223,6 +223,8 @@ def _shown(headers: Any, query: dict[str, list[str]]) -> set[str]:
     assert not {name.lower() for name, _ in headers} & {"authorization", "x-api-key", "x-goog-api-key"} - {
         name.removeprefix("header:") for name in found
     }
+    if any(value == f"Token {KEY}" for _, value in headers):
+        return {"scheme:token"}
     return found | {f"query:{name}" for name, values in query.items() if KEY in values}
 
 
@@ -300,7 +302,7 @@ GOOD = '[providers.good]\ndialect = "openai"\nbase_url = "http://127.0.0.1:9/v1"
         (
             'dialect = "openai"\nbase_url = "http://x"\nauth = "basic"',
             7,
-            "must be bearer, header:NAME, query:NAME or none",
+            "must be bearer, scheme:WORD, header:NAME, query:NAME or none",
         ),
         ('dialect = "openai"\nbase_url = "http://x"\nenv = "MY KEY"', 7, "must be the name of an environment variable"),
         ('dialect = "openai"\nbase_url = "http://x"\nkey_prefix = 3', 7, "must be a string, found 3"),
