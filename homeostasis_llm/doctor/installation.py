@@ -64,7 +64,8 @@ def config() -> Iterator[Finding]:
         yield from _wrong(rows)
     yield Finding("config", State.OK, str(place) if place.exists() else f"the defaults; {place} does not exist")
     for entry in ProviderFactory.entries(settings=settings):
-        if entry.source == "settings" and entry.problem is not None:
+        # A good row whose name somebody has; what is wrong within a row was told above.
+        if entry.source == "settings" and entry.problem is not None and entry.name not in settings.broken:
             yield Finding("config", State.FAIL, entry.problem, "Correct it: `homeostasis llm config edit`.")
     for unknown in unknown_names(settings):
         yield Finding("config", State.WARN, f"{place}: {unknown}", "Correct the name, or install its plugin.")

@@ -98,7 +98,10 @@ class HTTPProvider(LLMProviderInterface):
         return self.read_event
 
     def read_error(self, answer: HTTPAnswer) -> LLMError | None:  # noqa: ARG002  # for its author's
-        """The error for a failed answer; None leaves it to the status and to the words that most providers use."""
+        """The error for a failed answer; None leaves it to the status and to the words that most providers use.
+
+        Also asked about an event of a stream that is called `error`: its data is then the body, and the status good.
+        """
         return None
 
     def stream_request(self, request: HTTPRequest) -> HTTPRequest:

@@ -36,6 +36,9 @@ class Understanding(Protocol):
     def understood(self, read: Callable[[], T], request: LLMRequest) -> T:
         """What `read` gives. Raises `LLMError`."""
 
+    def read_error(self, answer: HTTPAnswer) -> LLMError | None:
+        """The author's own reading of an error; None where it says nothing."""
+
 
 class StreamReader:
     """The chunks of one stream."""
@@ -131,7 +134,8 @@ class StreamReader:
         return chunk
 
     def _understood(self, event: ServerEvent) -> LLMChunk | None:
-        told = in_band_error(
+        own = self._in_its_own_words(event) if event.event == "error" else None
+        told = own or in_band_error(
             event.data,
             self._arrived.headers,
             provider=self._provider.name,
@@ -146,6 +150,13 @@ class StreamReader:
         except LLMError as error:
             failure = self._broken(error)
         raise failure
+
+    def _in_its_own_words(self, event: ServerEvent) -> LLMError | None:
+        answer = HTTPAnswer(self._arrived.status, self._arrived.headers, event.data.encode())
+        try:
+            return self._provider.understood(lambda: self._provider.read_error(answer), self._request)
+        except InvalidResponseError:
+            return None  # that it is an error is certain, also where it is told in another form
 
 
 def as_chunk_of(read: object) -> LLMChunk | None:

@@ -212,17 +212,17 @@ def test_a_chat_model_and_the_terminal_tell_it_in_one_line(body: str, said: str,
     assert len(asked.stderr.splitlines()) == 1
 
 
-def test_the_doctor_names_a_wrong_row_with_file_and_line() -> None:
+def test_the_doctor_names_a_row_that_takes_the_name_of_a_plugin(site: Path) -> None:
+    plugin(site, MODULE)
     place = config_path()
     place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text('[providers.bad]\ndialect = "opnai"\nbase_url = "http://x"\n', encoding="utf-8")
+    place.write_text('[providers.acme]\ndialect = "openai"\nbase_url = "http://x"\n', encoding="utf-8")
 
     looked = run("doctor", "--json")
 
     failed = [one["found"] for one in json.loads(looked.stdout) if (one["topic"], one["state"]) == ("config", "fail")]
     assert looked.exit_code == 1
-    assert len(failed) == 1
-    assert failed[0].startswith(f"{place}, line 2: providers.bad.dialect: must be ")
+    assert failed == [f"{place}, line 1: the name 'acme' is taken by the plugin acme-llm 1.0 (acme_llm:Acme)"]
 
 
 MODELS = {

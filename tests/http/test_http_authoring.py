@@ -269,6 +269,21 @@ def test_an_author_may_read_errors_and_leave_the_rest(loopback: Loopback) -> Non
     assert (caught.value.provider, caught.value.model, caught.value.status_code) == ("zorb", "zorb-1", 499)
 
 
+def test_an_author_may_read_the_errors_of_streams_too(loopback: Loopback) -> None:
+    class Own(Zorb):
+        def read_error(self, answer: HTTPAnswer) -> LLMError | None:
+            return ContentRefusedError(answer.json["oops"]["text"])
+
+    loopback.reply(chunks=[b'event: error\ndata: {"oops": {"text": "not nice"}}\n\n'])
+    loopback.reply(chunks=[b'event: error\ndata: {"message": "something else"}\n\n'])
+
+    with Own(KEY, base_url=loopback.url) as provider:
+        with pytest.raises(ContentRefusedError, match="not nice"):
+            list(provider.complete_stream(asked()))
+        with pytest.raises(LLMError, match="something else"):
+            list(provider.complete_stream(asked()))
+
+
 @pytest.mark.parametrize("models_path", ["/v1/models", None])
 @pytest.mark.parametrize(
     ("status", "outcome", "valid"),
