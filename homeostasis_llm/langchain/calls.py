@@ -29,6 +29,8 @@ _OF_THE_MODEL = {"provider", "api_key", "base_url"}
 # LangChain's own signals to itself, which it hands on with a call.
 _LANGCHAINS_OWN = {"stream", "ls_structured_output_format", "structured_output_format"}
 
+_KNOWN = _PER_CALL | ALIASES.keys() | _LANGCHAINS_OWN
+
 
 def request_for(
     messages: Sequence[BaseMessage],
@@ -47,7 +49,7 @@ def request_for(
         raise InvalidRequestError(f"{of_the_model[0]} is said once for all calls: give it to ChatHomeostasis(…)")
     refuse_unknown(
         given,
-        _PER_CALL | ALIASES.keys() | _LANGCHAINS_OWN,
+        _KNOWN,
         what="ChatHomeostasis has no parameter",
         otherwise="parameters of one provider's own go into extra={…}",
     )

@@ -34,6 +34,7 @@ from .calls import ALIASES, SETTINGS, request_for
 from .errors import as_langchain_error, saying_both
 from .names import refuse_unknown
 from .outputs import MessagePieces, to_ai_message
+from .quick import generation_piece
 from .retries import Retries
 from .source import BoundKey, key_at_hand, key_variable, make_managed, make_provider, name_of, own_model, settle
 from .structured import Method, Schema, asked_for, parser_for
@@ -293,9 +294,9 @@ class ChatHomeostasis(BaseChatModel):
                 pieces = self._pieces(provider, request)
                 for chunk in stream_chunks(provider, request):
                     for message in pieces.add(chunk):
-                        yield ChatGenerationChunk(message=message)
+                        yield generation_piece(message)
                 for message in pieces.end():
-                    yield ChatGenerationChunk(message=message)
+                    yield generation_piece(message)
             except LLMError as error:
                 failure, wait = _stream_failure(error, pieces, retries)
             else:
@@ -323,9 +324,9 @@ class ChatHomeostasis(BaseChatModel):
                 async with aclosing(cast("AsyncGenerator[LLMChunk]", astream_chunks(provider, request))) as chunks:
                     async for chunk in chunks:
                         for message in pieces.add(chunk):
-                            yield ChatGenerationChunk(message=message)
+                            yield generation_piece(message)
                 for message in pieces.end():
-                    yield ChatGenerationChunk(message=message)
+                    yield generation_piece(message)
             except LLMError as error:
                 failure, wait = _stream_failure(error, pieces, retries)
             else:

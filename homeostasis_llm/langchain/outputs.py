@@ -24,6 +24,7 @@ from langchain_core.messages.tool import (
 from ..messages import ToolCall
 from ..response import CallsInOrder, LLMChunk, LLMResponse, ToolCallFragment, merge_chunks
 from ..usage import Usage
+from .quick import text_piece
 
 DIALECT = "homeostasis"
 """Whose form the content of our messages has, for LangChain's translators: nobody's but the standard one."""
@@ -74,6 +75,10 @@ class MessagePieces:
     def add(self, chunk: LLMChunk) -> Iterator[AIMessageChunk]:
         """The message chunks of `chunk`, one for each kind of content in it; none where it only has facts."""
         self._seen.append(chunk)
+        if chunk.text and not (self._blocks or chunk.reasoning or chunk.tool_calls or self._server_calls):
+            self._index("text")
+            yield text_piece(chunk.text)
+            return
         if chunk.reasoning:
             yield from self._finished_server_calls()
             self._blocks = True

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import AsyncGenerator
 from functools import cache
 from typing import Any, NamedTuple
+from urllib.request import getproxies
 
 import httpx
 import litellm
@@ -18,6 +19,10 @@ import openai
 from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler, HTTPHandler
 
 from .exchange import async_hooks, current_exchange, sync_hooks
+from .over_aiohttp import CONNECTIONS, KEPT_SECONDS, AiohttpTransport
+
+_LIMITS = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=100, keepalive_expiry=KEPT_SECONDS)
+"""With httpx's own, of 100 threads that ask at once 80 would connect anew each time, and the next would fail to."""
 
 
 class _NoSDK:
@@ -79,10 +84,20 @@ def _share_ours() -> None:
 _SHARED_KINDS = {"httpx_client": HTTPHandler, "async_httpx_client": AsyncHTTPHandler}
 
 
+def _proxied() -> bool:
+    """Whether the environment, or the system, names a proxy for HTTP."""
+    return not getproxies().keys().isdisjoint(("http", "https", "all"))
+
+
 @cache
 def _tls() -> Any:
     """One TLS context for all clients: making one reads hundreds of certificates."""
     return httpx.create_ssl_context()
+
+
+def _options() -> dict[str, Any]:
+    """What all clients have. The timeout is set with each request."""
+    return {"verify": _tls(), "timeout": None, "limits": _LIMITS}
 
 
 class Clients:
@@ -105,7 +120,7 @@ class Clients:
         """What to pass to `litellm.completion` as `client`, in the call that is under way."""
         with self._lock:
             if self._sync is None:
-                self._http = httpx.Client(event_hooks=sync_hooks(), verify=_tls(), timeout=None)  # noqa: S113  # set per request
+                self._http = httpx.Client(event_hooks=sync_hooks(), **_options())
                 weakref.finalize(self, self._http.close)
                 self._sync = self._dressed(_Client, openai.OpenAI, openai.AzureOpenAI, self._http)
             pair = self._sync
@@ -118,7 +133,9 @@ class Clients:
             known = self._async.get(loop)
         if known is not None:
             return self._lent(known[0])
-        http = httpx.AsyncClient(event_hooks=async_hooks(), verify=_tls(), timeout=None)  # noqa: S113  # set per request
+        # httpx heeds the environment's proxies only with a transport of its own.
+        transport = None if _proxied() else AiohttpTransport(verify=_tls())
+        http = httpx.AsyncClient(event_hooks=async_hooks(), transport=transport, **_options())
         pair = self._dressed(_AsyncClient, openai.AsyncOpenAI, openai.AsyncAzureOpenAI, http)
         # A loop closes the async generators it has seen begin before it closes itself: the one hook it offers.
         keeper = _until_the_loop_ends(http)

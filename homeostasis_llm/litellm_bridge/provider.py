@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
@@ -45,6 +46,9 @@ _LISTING = 30.0
 
 _REST_OF_THE_PATH = {"cohere_chat": "/chat", "gemini": "/v1beta", "huggingface": "/chat/completions"}
 """What litellm 1.106.2 adds to its own base URL for a provider, and leaves out where it is given another."""
+
+
+_making = Lock()
 
 
 class LiteLLMProvider(LLMProviderInterface):
@@ -284,7 +288,11 @@ class LiteLLMProvider(LLMProviderInterface):
             load_litellm()
             from .clients import Clients
 
-            self._clients = Clients(self._litellm_name, self._key_to_send() or "", self._sdk_url(), self._api_version)
+            with _making:  # of many first calls at once, each in a thread, all are to have the same
+                if self._clients is None:
+                    self._clients = Clients(
+                        self._litellm_name, self._key_to_send() or "", self._sdk_url(), self._api_version
+                    )
         return self._clients
 
     async def _amade_clients(self) -> Clients:

@@ -214,7 +214,8 @@ def test_an_abandoned_stream_closes_its_connection(name: str, loopback: Loopback
 
 
 async def test_an_abandoned_async_stream_closes_its_connection(loopback: Loopback) -> None:
-    loopback.always(chunks=openai_stream("a", "b", "c"))
+    # One that has come to its end meanwhile would leave a connection that can be used again.
+    loopback.always(chunks=[*openai_stream("a", "b", "c"), 60.0])
     provider = _provider("openai", loopback)
 
     for _ in range(3):

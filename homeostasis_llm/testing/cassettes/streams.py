@@ -24,8 +24,9 @@ Patch = tuple[Any, str, Callable[..., Any]]
 _under_httpx: ContextVar[bool] = ContextVar("homeostasis_llm_under_httpx", default=False)
 """Whether aiohttp works for a transport of httpx, which is recorded already."""
 
-# Transports of others that speak httpx, by the module that defines them. Who has not been imported need not be patched.
+# Other transports that speak httpx, by the module that defines them. Who has not been imported need not be patched.
 _OTHERS = {
+    "homeostasis_llm.litellm_bridge.over_aiohttp": "AiohttpTransport",
     "httpx_aiohttp.transport": "AiohttpTransport",
     "litellm.llms.custom_httpx.aiohttp_transport": "LiteLLMAiohttpTransport",
 }
