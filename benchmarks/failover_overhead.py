@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, T201  # run as a script, from a folder that is no package; it prints what it has measured
+# ruff: noqa: T201  # it prints what it has measured
 """What one call costs when the first of two providers is dead, against asking the second one directly.
 
     python benchmarks/failover_overhead.py [ROUNDS]

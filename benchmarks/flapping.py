@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, T201  # run as a script, from a folder that is no package; it prints what it has measured
+# ruff: noqa: T201  # it prints what it has measured
 """Ask three servers that are each down a third of the time, never all at once, and count what callers notice of it.
 
     python benchmarks/flapping.py [REQUESTS [CONCURRENT]]
@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Literal
 
 from homeostasis_llm import (
     BreakerConfig,
@@ -28,7 +29,7 @@ from homeostasis_llm import (
     RetryConfig,
 )
 from homeostasis_llm.testing import FaultServer
-from homeostasis_llm.testing.faults import error, reset
+from homeostasis_llm.testing.faults import Step, error, reset
 
 PERIOD = 12.0
 """Seconds; each server is down for a third of them."""
@@ -71,7 +72,8 @@ async def storm(ask: Callable[[], Awaitable[object]], requests: int, concurrent:
 def flapping(stack: ExitStack) -> list[FaultServer]:
     """The three servers, going up and down by one clock."""
     servers = [stack.enter_context(FaultServer()) for _ in PROVIDERS]
-    for number, (server, by) in enumerate(zip(servers, (error(503), reset("before_headers"), "refuse"), strict=True)):
+    ways: list[Step | Literal["refuse"]] = [error(503), reset("before_headers"), "refuse"]
+    for number, (server, by) in enumerate(zip(servers, ways, strict=True)):
         server.flap(period=PERIOD, down=1 / 3, phase=number / 3, by=by)
     return servers
 

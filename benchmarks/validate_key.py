@@ -1,4 +1,3 @@
-# ruff: noqa: INP001  # run as a script, from a folder that is no package
 """How much longer a key check takes than the bare HTTP request in it: both as a process of their own, on loopback.
 
     python benchmarks/validate_key.py [RUNS]
