@@ -43,7 +43,12 @@ _STEERING = frozenset(
 )
 """What `litellm.completion` heeds in ways of its own."""
 
-_BY_SDK = frozenset({"openai", "perplexity"})
+_BY_SDK = frozenset(
+    """
+    baseten cerebras dashscope deepinfra featherless_ai hyperbolic lambda_ai lm_studio moonshot nebius novita nscale
+    nvidia_nim openai perplexity sambanova zai
+    """.split()  # noqa: SIM905  # as above
+)
 _BY_HANDLER = frozenset({"deepseek", "fireworks_ai", "groq", "mistral", "openrouter", "together_ai", "xai"})
 
 _LEADS_ASTRAY = ("ft:babbage-002", "ft:davinci-002", "ft:gpt-3.5-turbo", "replicate", "clarifai")
