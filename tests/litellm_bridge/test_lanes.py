@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from homeostasis_llm import InvalidRequestError, LLMMessage, LLMRequest
+from homeostasis_llm import InvalidRequestError, LLMMessage, LLMRequest, OverloadedError
 from homeostasis_llm.litellm_bridge import lanes
 from homeostasis_llm.litellm_bridge.provider import LiteLLMProvider
 from homeostasis_llm.litellm_bridge.runtime import load_litellm
 
 from ..loopback import Loopback
-from .wires import KEY, anthropic_answer, ask, openai_answer
+from .wires import KEY, anthropic_answer, ask, openai_answer, openai_event
 
 
 @pytest.fixture
@@ -143,3 +144,20 @@ def test_a_model_that_had_no_room_for_a_word_has_answered_with_none(
     answer = LiteLLMProvider("openai", KEY, base_url=loopback.url).complete(ask(max_tokens=1))
 
     assert (answer.content, answer.finish_reason) == ("", "length")
+
+
+@pytest.mark.parametrize("lane", ["full", "direct"])
+def test_what_came_in_one_piece_with_an_error_after_it_is_not_lost(
+    lane: str, force: pytest.MonkeyPatch, loopback: Loopback
+) -> None:
+    force.setenv(lanes.VARIABLE, lane)
+    error = json.dumps({"error": {"message": "too busy", "type": "overloaded_error"}})
+    loopback.reply(
+        chunks=["".join([openai_event({"content": "Hel"}), openai_event({"content": "lo"}), f"data: {error}\n\n"])]
+    )
+
+    with pytest.raises(OverloadedError) as caught:
+        list(LiteLLMProvider("openai", KEY, base_url=loopback.url).complete_stream(ask()))
+
+    assert caught.value.partial is not None
+    assert caught.value.partial.content == "Hello"

@@ -144,10 +144,14 @@ def _pieces(response: httpx.Response) -> Iterator[list[Event]]:
         for piece in response.iter_bytes() if _is_compressed(response) else response.iter_raw():
             if found := events.feed(piece):
                 yield found
+            if events.failure is not None:
+                raise events.failure
     except httpx.TransportError:
         if not events.done:
             raise
     yield events.end()
+    if events.failure is not None:
+        raise events.failure
 
 
 async def _apieces(response: httpx.Response) -> AsyncIterator[list[Event]]:
@@ -156,7 +160,11 @@ async def _apieces(response: httpx.Response) -> AsyncIterator[list[Event]]:
         async for piece in response.aiter_bytes() if _is_compressed(response) else response.aiter_raw():
             if found := events.feed(piece):
                 yield found
+            if events.failure is not None:
+                raise events.failure
     except httpx.TransportError:
         if not events.done:
             raise
     yield events.end()
+    if events.failure is not None:
+        raise events.failure

@@ -30,9 +30,11 @@ class Events:
         self._begun = False
         self.done = False
         """Whether the provider said that this was all; what then comes is passed over."""
+        self.failure: ValueError | None = None
+        """Of the event after the last one given, which is none: to be raised once those before it are read."""
 
     def feed(self, piece: bytes) -> list[Event]:
-        """Those that `piece` completes. Raises `ValueError` for one that is none."""
+        """Those that `piece` completes, until a `failure`."""
         if self._kept or not piece.endswith(b"\n"):
             whole, newline, self._kept = (self._kept + piece).rpartition(b"\n")
             piece = whole + newline
@@ -45,7 +47,7 @@ class Events:
         """The last ones."""
         rest, self._kept = self._kept.strip(), b""
         if not self._begun and rest.startswith(b"{"):
-            return [checked(parsed(rest))]
+            return self._read(b"data:" + rest.replace(b"\n", b" ").replace(b"\r", b" "))
         return self._read(rest)
 
     def _read(self, lines: bytes) -> list[Event]:
@@ -58,5 +60,9 @@ class Events:
             if data.startswith(_DONE):
                 self.done = True
             elif data:
-                found.append(checked(parsed(data)))
+                try:
+                    found.append(checked(parsed(data)))
+                except ValueError as error:
+                    self.failure = error
+                    break
         return found
