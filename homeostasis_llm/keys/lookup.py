@@ -7,6 +7,7 @@ waits for ever; what could not be looked into is told, and the next place asked.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from pydantic import SecretStr
 
 from ..catalog import canonical_name, facts_of, in_variables, our_variable, plain_name
 from ..litellm_names import litellm_names, openai_like
+from ..places import config_path
 from ..redaction import remember
 from .errors import SourceTroubleError
 from .found import FoundKey, KeyStatus, SourceKind, SourceReport
@@ -113,12 +115,12 @@ def keyring_user(provider: str, label: str | None = None) -> str:
 def _provider_variables(name: str) -> tuple[str, ...]:
     facts, own = facts_of(name), _own(name)
     if facts is not None:
-        return (*own.env, *facts.env)
-    if own.dialect is not None:
+        return facts.env if own is None else (*own.env, *facts.env)
+    if own is not None and own.dialect is not None:
         from ..config.row_facts import row_facts
 
         return row_facts(name, own).env
-    if own.env:
+    if own is not None and own.env:
         return own.env
     spelling = next((known for known in litellm_names() if plain_name(known) == name), None)
     if spelling is None:
@@ -127,8 +129,13 @@ def _provider_variables(name: str) -> tuple[str, ...]:
     return (str(openai_like().get(spelling, {}).get("api_key_env") or f"{in_variables(name)}_API_KEY"),)
 
 
-def _own(name: str) -> ProviderSettings:
-    """What is set for that provider, or declared by its row or class, of a plugin that was loaded."""
+def _own(name: str) -> ProviderSettings | None:
+    """What is set for that provider, or declared by its row or class, of a plugin that was loaded.
+
+    None where there is no file of settings, and nobody has loaded what holds the declarations: that takes a while.
+    """
+    if "homeostasis_llm.config.settings" not in sys.modules and not os.path.lexists(config_path()):
+        return None
     from ..config import ConfigError, Settings, load_settings
 
     try:
