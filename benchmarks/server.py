@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from .wire import response
+from .wire import KEY, REFUSED, response
 
 ROOT = Path(__file__).parent.parent
 
@@ -55,7 +55,9 @@ class Answering(asyncio.Protocol):
         if len(self._read) < whole:
             return None
         del self._read[:whole]
-        return first.split(b" ")[1].decode()
+        path = first.split(b" ")[1].decode()
+        # A list of models that anybody gets proves no key, and who checks one would ask further.
+        return REFUSED if path.endswith("/models") and f"authorization: bearer {KEY}".encode() not in headers else path
 
 
 @contextmanager

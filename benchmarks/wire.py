@@ -11,6 +11,9 @@ import re
 from typing import Any
 
 ANSWER = "Hello there."
+KEY = "k3y"
+REFUSED = "/refused"
+"""Stands for the path of who has another key."""
 TOOL = "look_up"
 
 _PATH = re.compile(r"/(answer|stream|tool)(?:-(\d+))?/v1/(chat/completions|models)")
@@ -35,6 +38,9 @@ def tool_arguments(pieces: int) -> dict[str, Any]:
 
 def response(path: str) -> bytes:
     """All of the HTTP answer to a request for `path`."""
+    if path == REFUSED:
+        body = {"error": {"message": "Incorrect API key provided.", "code": "invalid_api_key"}}
+        return _whole(body, "401 Unauthorized")
     asked = _PATH.fullmatch(path)
     if asked is None:
         return _whole({"error": {"message": f"nothing at {path}", "type": "invalid_request_error"}}, "404 Not Found")

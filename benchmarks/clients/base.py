@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, ClassVar, TypedDict
 
+from benchmarks import wire
 from benchmarks.wire import TOOL
 
-KEY = "k3y"
+KEY = wire.KEY
 MODEL = "loopback"
 DESCRIPTION = "Look something up."
 PARAMETERS: dict[str, Any] = {
