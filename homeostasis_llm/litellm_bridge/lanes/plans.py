@@ -51,6 +51,9 @@ _BY_SDK = frozenset(
 )
 _BY_HANDLER = frozenset({"deepseek", "fireworks_ai", "groq", "mistral", "openrouter", "together_ai", "xai"})
 
+_ADDRESSES = {"openrouter": "https://openrouter.ai/api/v1"}
+"""What litellm 1.106.2 adds outside of its configurations; without it, the request and its key would go to OpenAI."""
+
 _LEADS_ASTRAY = ("ft:babbage-002", "ft:davinci-002", "ft:gpt-3.5-turbo", "replicate", "clarifai")
 """In a model's name, each has litellm take another way than its provider's."""
 
@@ -110,6 +113,7 @@ def _planned(model: str, provider: str, api_base: str | None) -> Plan | None:
     if provider not in _BY_SDK | _BY_HANDLER:
         return None
     named, found, key, base = litellm.get_llm_provider(model, provider, api_base, _STANDS_FOR_A_KEY)
+    base = base or _ADDRESSES.get(provider)
     mode, named = responses_api_bridge_check(model=named, custom_llm_provider=found, api_base=base)
     if found != provider or mode.get("mode") == "responses" or any(word in named for word in _LEADS_ASTRAY):
         return None
