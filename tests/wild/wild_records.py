@@ -121,7 +121,7 @@ class Replay:
 
     def differences(self, record: Record, *, pieces: int | None = None) -> Differences:
         """What our provider reads wrong, asked without an event loop."""
-        provider, request = self._prepared(record, pieces)
+        provider, request = self.prepared(record, pieces)
         try:
             if record["stream"]:
                 return _differences(record, merge_chunks(provider.complete_stream(request)).to_response())
@@ -131,7 +131,7 @@ class Replay:
 
     async def adifferences(self, record: Record, *, pieces: int | None = None) -> Differences:
         """`differences`, asked from an event loop."""
-        provider, request = self._prepared(record, pieces)
+        provider, request = self.prepared(record, pieces)
         try:
             if record["stream"]:
                 chunks = [chunk async for chunk in provider.acomplete_stream(request)]
@@ -154,7 +154,8 @@ class Replay:
 
         return [(record_id, found) for record_id, found in asyncio.run(ask_all()) if found]
 
-    def _prepared(self, record: Record, pieces: int | None) -> tuple[LiteLLMProvider, LLMRequest]:
+    def prepared(self, record: Record, pieces: int | None = None) -> tuple[LiteLLMProvider, LLMRequest]:
+        """Whom to ask, and what: the server then answers what was recorded, in pieces of that many bytes."""
         route = route_of(record)
         assert isinstance(route, Route), route
         if route.name not in self._providers:

@@ -1,0 +1,158 @@
+"""Compare what both lanes read of what providers really sent; see `tests/wild/wild_records.py` for the recordings.
+
+`judged.toml` lists the differences that are known, with a verdict: a direct lane may read better, or nobody minds.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from homeostasis_llm import LLMMessage, LLMRequest
+
+from ..loopback import Loopback
+from ..wild.wild_records import WILD, Record, Replay, Route, read_records, route_of
+from .both import LANES, Outcome, answer_differences, asked, on
+from .requests import provider_of
+
+TABLE = Path(__file__).with_name("judged.toml")
+
+Differences = Mapping[str, tuple[object, object]]
+"""What the full lane and the direct one read, by the name of what differs."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Differences of one kind."""
+
+    verdict: str
+    """`better`: the direct lane reads what stands there. `equal`: both tell the same in other words.
+    `worse`: something is lost that nobody here reads."""
+    why: str
+    about: frozenset[str]
+    """What of the answer differs."""
+    ids: frozenset[str]
+    """The recordings' ids; of `FAILURES`, their names with hyphens."""
+
+
+def read_judgements(table: Path = TABLE) -> list[Judgement]:
+    """The table's rows."""
+    rows = tomllib.loads(table.read_text(encoding="utf-8"))["difference"]
+    return [
+        Judgement(row["verdict"], row["why"], frozenset(row["about"]), frozenset(row["ids"].split())) for row in rows
+    ]
+
+
+def recordings() -> dict[str, list[Record]]:
+    """Those that can be asked for, by the name of the provider that they are asked of."""
+    if not WILD.is_dir():
+        return {}
+    found: dict[str, list[Record]] = {}
+    for records in read_records().values():
+        for record in records:
+            if isinstance(route := route_of(record), Route):
+                found.setdefault(route.name, []).append(record)
+    return found
+
+
+_BEGUN = """data: {"id":"1","object":"chat.completion.chunk","created":1,"model":"m",\
+"choices":[{"index":0,"delta":{"content":"He"}}]}
+
+"""
+
+FAILURES: Mapping[str, Any] = {
+    "a wrong key": {"status": 401, "json": {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}},
+    "a full window": {
+        "status": 400,
+        "json": {
+            "error": {"message": "This model's maximum context length is 10 tokens.", "code": "context_length_exceeded"}
+        },
+    },
+    "no such model": {
+        "status": 404,
+        "json": {"error": {"message": "The model does not exist", "code": "model_not_found"}},
+    },
+    "a rate limit": {"status": 429, "headers": {"retry-after": "7"}, "json": {"error": {"message": "Slow down"}}},
+    "an empty account": {"status": 429, "json": {"error": {"message": "No credit", "code": "insufficient_quota"}}},
+    "a broken server": {"status": 500, "json": {"error": {"message": "Oops"}}},
+    "a proxy's page": {"status": 502, "body": "<html>Bad Gateway</html>", "headers": {"content-type": "text/html"}},
+    "nothing": {"status": 503, "body": ""},
+    "a redirect": {"status": 302, "headers": {"location": "https://elsewhere.example"}, "body": ""},
+    "a page instead of an answer": {"body": "<html>Log in</html>", "headers": {"content-type": "text/html"}},
+    "an empty answer": {"body": "", "headers": {"content-type": "application/json"}},
+    "another object": {"json": {"detail": "no"}},
+    "an error in a good answer": {"json": {"error": {"message": "Oops", "code": 502}}},
+    "no choices": {"json": {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": []}},
+    "no connection": {"drop": True},
+    "half an answer": {"json": {"choices": [{"message": {"content": "Hello"}}]}, "cut": True},
+    "half a stream": {"chunks": [_BEGUN], "cut": True},
+    "an error in a stream": {
+        "chunks": [_BEGUN + 'data: {"error":{"message":"Overloaded","code":503}}\n\n'],
+    },
+    "nonsense in a stream": {"chunks": [_BEGUN + 'data: {"\n\n']},
+}
+"""What a server may answer that is no answer; see `Loopback`."""
+
+
+class Comparison:
+    """Reads recordings on both lanes."""
+
+    def __init__(self, loopback: Loopback) -> None:
+        self._loopback = loopback
+        self._replay = Replay(loopback)
+        self._direct: dict[tuple[str, bool], bool] = {}
+        """Whether an API's recordings take the direct lane at all, by its route's prefix and whether it streams."""
+
+    def close(self) -> None:
+        """Close the providers' connections."""
+        self._replay.close()
+
+    def differences(self, records: list[Record]) -> Iterator[tuple[Record, Differences]]:
+        """The recordings that the direct lane reads otherwise than the full one."""
+        for record in records:
+            if (outcomes := self._outcomes(record)) is not None and (found := answer_differences(*outcomes)):
+                yield record, found
+
+    def unjudged(self, name: str, records: list[Record], judged: list[Judgement]) -> Iterator[str]:
+        """Those of `differences` that no row of the table is about."""
+        known = {(record_id, about) for row in judged for record_id in row.ids for about in row.about}
+        for record, found in self.differences(records):
+            for about, (full, direct) in found.items():
+                if (record["id"], about) not in known:
+                    yield f"{name}, recording {record['id']}: {about}: full {full!r:.300}, direct {direct!r:.300}"
+
+    def unjudged_failures(self, name: str, judged: list[Judgement]) -> Iterator[str]:
+        """Where another error comes of what is no answer."""
+        known = {(record_id, about) for row in judged for record_id in row.ids for about in row.about}
+        provider = provider_of(name, self._loopback.url)
+        request = LLMRequest(messages=[LLMMessage(role="user", content="Hi")], model=provider.default_model or "m")
+        for kind, answer in FAILURES.items():
+            self._loopback.always(**answer)
+            for stream in (False, True):
+                outcomes = []
+                for lane in LANES:
+                    with on(lane):
+                        outcomes.append(asked(provider, request, self._loopback, stream=stream))
+                for about, (full, direct) in answer_differences(*outcomes).items():
+                    if (kind.replace(" ", "-"), about) not in known:
+                        way = ", stream" if stream else ""
+                        yield f"{name}, {kind}{way}: {about}: full {full!r:.400}, direct {direct!r:.400}"
+        provider.close()
+
+    def _outcomes(self, record: Record) -> tuple[Outcome, Outcome] | None:
+        route = route_of(record)
+        assert isinstance(route, Route), route
+        kind = (f"{route.name}/{route.prefix}", bool(record["stream"]))
+        if not self._direct.get(kind, True):
+            return None
+        provider, request = self._replay.prepared(record)
+        with on("direct"):
+            direct = asked(provider, request, self._loopback, stream=record["stream"])
+        takes = self._direct.setdefault(kind, any(sent.lane == "direct" for sent in direct.sent))
+        if not takes:
+            return None
+        with on("full"):
+            return asked(provider, request, self._loopback, stream=record["stream"]), direct

@@ -1,0 +1,208 @@
+"""Compare the requests that both lanes make, for each of litellm's providers and each kind of request."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from pydantic import ValidationError
+
+from homeostasis_llm import LLMError, LLMProviderInterface, LLMRequest
+from homeostasis_llm.catalog import all_facts
+from homeostasis_llm.config import ProviderSettings
+from homeostasis_llm.config.row_facts import row_facts
+from homeostasis_llm.litellm_bridge.provider import LiteLLMProvider
+from homeostasis_llm.litellm_bridge.runtime import load_litellm
+from homeostasis_llm.rows import Row
+
+from ..loopback import Loopback
+from ..sent_by_litellm import ACCOUNTS, Proxy
+from .both import KEY, LANES, Outcome, aasked, asked, on, request_differences, that_matter
+from .cases import MODELS, TELLING, Fields, cases, request_of
+
+ANSWER: Any = {
+    "id": "1",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "some-model",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7},
+}
+"""The server's, to whatever it is asked: what a lane makes of it is another question."""
+
+_SOME_MODEL = "some-model"
+
+Way = tuple[bool, bool]
+"""Whether as a stream, and whether from an event loop."""
+
+_Planned = tuple[str, str, Fields, Way]
+"""A model, and what it is asked."""
+
+
+def provider_of(name: str, base_url: str, **options: Any) -> LiteLLMProvider:
+    """The provider at another address."""
+    return LiteLLMProvider(name, **{"api_key": KEY, "base_url": base_url, "api_version": "2024-10-21", **options})
+
+
+def claimed(loopback: Loopback) -> dict[str, list[str]]:
+    """The catalog's providers whose plain request takes the direct lane where that is asked for, by litellm's names."""
+    loopback.always(json=ANSWER)
+    found: dict[str, list[str]] = {}
+    for facts in all_facts().values():
+        provider = provider_of(facts.name, loopback.url)
+        with on("direct"):
+            outcome = asked(provider, _plain(facts.default_model or _SOME_MODEL), loopback, stream=False)
+        provider.close()
+        if outcome.sent and outcome.sent[0].lane == "direct":
+            found.setdefault(facts.litellm_name, []).append(facts.name)
+    return found
+
+
+def differences(name: str, loopback: Loopback) -> Iterator[str]:
+    """Where the direct lane's requests to one of the catalog's providers are others than the full lane's."""
+    loopback.always(json=ANSWER)
+    yield from _compared(name, provider_of(name, loopback.url), _planned(name), loopback)
+    for about, options, environment in _SETTINGS:
+        with environment_of(environment):
+            provider = provider_of(name, loopback.url, **options)
+            yield from _compared(f"{name}, {about}", provider, _few(name), loopback)
+
+
+def row_differences(litellm_name: str, loopback: Loopback) -> Iterator[str]:
+    """The same of a user's row that speaks the provider's dialect, where rows can."""
+    loopback.always(json=ANSWER)
+    for auth in ("bearer", "header:x-own-key", "query:own_key"):
+        described = {"dialect": litellm_name, "base_url": f"{loopback.url}/v1", "default_model": "my-1", "auth": auth}
+        try:
+            own = ProviderSettings.model_validate(described)
+        except ValidationError:
+            return  # it is none of the dialects
+        provider = Row(row_facts("mine", own), own)(KEY)
+        yield from _compared(f"a row of {litellm_name}, {auth}", provider, _few(litellm_name), loopback)
+
+
+def address_differences(name: str, proxy: Proxy) -> Iterator[str]:
+    """The same of a request to the provider's own address, which a proxy sees."""
+    seen = []
+    load_litellm()
+    account = {**ACCOUNTS.get(name, {}), "HTTP_PROXY": proxy.url, "HTTPS_PROXY": proxy.url}
+    for lane in LANES:
+        before = len(proxy.requests)
+        with environment_of(account), any_certificate(), on(lane):
+            provider = LiteLLMProvider(name, KEY, timeout=30)
+            with contextlib.suppress(LLMError):  # the proxy refuses all
+                provider.complete(_plain(provider.default_model or _SOME_MODEL))
+            provider.close()
+        seen.append(
+            [
+                (sent["url"], that_matter(sent["headers"]), json.dumps(sent["body"], sort_keys=True))
+                for sent in proxy.requests[before:]
+            ]
+        )
+    if seen[0] != seen[1]:
+        yield f"{name}, at its own address: full {seen[0]!r:.900}, direct {seen[1]!r:.900}"
+
+
+@contextmanager
+def environment_of(variables: Mapping[str, str]) -> Iterator[None]:
+    """These variables are set."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name in variables:
+            os.environ.pop(name)
+        os.environ.update({name: before[name] for name in variables if name in before})
+
+
+@contextmanager
+def any_certificate() -> Iterator[None]:
+    """New clients take any, for only a proxy of the test's own is asked."""
+    from homeostasis_llm.litellm_bridge import clients  # it imports litellm, which load_litellm is to do first
+
+    ours = clients._tls
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    clients._tls = lambda: context  # type: ignore[assignment]  # it stands in for a cached function
+    try:
+        yield
+    finally:
+        clients._tls = ours
+
+
+_SETTINGS: tuple[tuple[str, Mapping[str, Any], Mapping[str, str]], ...] = (
+    ("without a key", {"api_key": None}, {}),
+    ("headers", {"headers": {"X-Team": "a", "HTTP-Referer": "https://mine.example"}}, {}),
+    (
+        "environment",
+        {},
+        {
+            "OPENAI_ORG_ID": "org-1",
+            "OPENAI_PROJECT_ID": "project-1",
+            "OR_SITE_URL": "https://mine.example",
+            "OR_APP_NAME": "mine",
+        },
+    ),
+)
+"""What is the same in all of a provider's requests: arguments of the provider, variables of the environment."""
+
+
+def _planned(name: str) -> list[_Planned]:
+    facts = all_facts()[name]
+    models = dict.fromkeys((facts.default_model or _SOME_MODEL, *MODELS.get(name, (_SOME_MODEL,))))
+    return [
+        (model, about, fields, way)
+        for number, model in enumerate(models)
+        for place, (about, fields) in enumerate(cases(name).items())
+        if number == 0 or about in TELLING
+        for way in _ways(number, place, about)
+    ]
+
+
+def _few(name: str) -> list[_Planned]:
+    known = cases(name)
+    return [
+        (_SOME_MODEL, about, known[about], way)
+        for about in ("plain", "everything")
+        for way in ((False, False), (True, True))
+    ]
+
+
+def _compared(name: str, provider: LLMProviderInterface, planned: list[_Planned], loopback: Loopback) -> Iterator[str]:
+    full, direct = (asyncio.run(_record(lane, provider, planned, loopback)) for lane in LANES)
+    provider.close()
+    for (model, about, _, (stream, waits)), one, other in zip(planned, full, direct, strict=True):
+        kind = f"{name}, {model}, {about}{', stream' if stream else ''}{', async' if waits else ''}"
+        yield from (f"{kind}: {difference}" for difference in request_differences(one, other))
+
+
+def _ways(model: int, case: int, about: str) -> list[Way]:
+    """By turns; both for the first model's telling cases."""
+    turn = model + case
+    way = (bool(turn % 2), bool(turn // 2 % 2))
+    return [way, (not way[0], way[1])] if model == 0 and about in TELLING else [way]
+
+
+async def _record(
+    lane: str, provider: LLMProviderInterface, planned: list[_Planned], loopback: Loopback
+) -> list[Outcome]:
+    outcomes = []
+    with on(lane):
+        for model, _, fields, (stream, waits) in planned:
+            request = request_of(fields, model)
+            if waits:
+                outcomes.append(await aasked(provider, request, loopback, stream=stream))
+            else:
+                outcomes.append(asked(provider, request, loopback, stream=stream))
+    return outcomes
+
+
+def _plain(model: str) -> LLMRequest:
+    return request_of(cases("")["plain"], model)
