@@ -81,7 +81,7 @@ GOOD = 'title = "X"\nenv = []\nauth = "bearer"\n'
         (f"[x]\n{GOOD}local = 'yes'", r"\[x\]: 'local' must be true or false"),
         (f"[x]\n{GOOD}base_url = ''", r"\[x\]: 'base_url' must be a string"),
         (f"[x]\n{GOOD}name = 'y'", r"\[x\]: unknown key 'name'"),
-        ("[x]\ntitle = 'X'\nenv = []\nauth = 'header'", r"\[x\]: auth 'header' is none of bearer, header:<name>"),
+        ("[x]\ntitle = 'X'\nenv = []\nauth = 'header'", r"\[x\]: auth 'header' is none of bearer, scheme:<word>"),
         (f"[X-ai]\n{GOOD}", r"\[X-ai\]: the name must be of lower-case letters, digits and single `_`"),
         ("x = 1", r"\[x\]: is no table; missing key 'title'"),
         (f"[x]\n{GOOD}aliases = ['y']\n[y]\n{GOOD}", r"\[x\]: alias 'y' is the name or alias of another row"),

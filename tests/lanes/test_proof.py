@@ -1,4 +1,7 @@
-"""The direct lane sends what the full lane sends; and a difference would be found."""
+"""The direct lane does what the full lane does, for the providers in `proven.toml`; for all others it is not taken.
+
+Whoever mends or breaks the proof of a provider writes the table anew: `uv run python -m tests.lanes.prove`.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,17 @@ import pytest
 
 from homeostasis_llm import LLMMessage, LLMRequest
 from homeostasis_llm.catalog import all_facts
+from homeostasis_llm.litellm_bridge.lanes import TABLE, proven
 
 from ..loopback import Loopback
 from ..wild.wild_records import WILD
 from .answers import read_judgements, recordings
 from .both import Outcome, Sent, answer_differences, asked, request_differences
 from .proof import Proof
+from .prove import table
 from .requests import ANSWER, provider_of
 
-PROVEN = ["openrouter"]
-"""Those whose whole proof is short enough to run at every change; `prove.py` tries all."""
+PROVEN = sorted(proven())
 
 each_proven = pytest.mark.parametrize("litellm_name", PROVEN)
 with_recordings = pytest.mark.skipif(
@@ -41,6 +45,12 @@ def proof() -> Iterator[Proof]:
         proof.close()
 
 
+@pytest.fixture(scope="module")
+def claimed(proof: Proof) -> dict[str, list[str]]:
+    """What the direct lane says it can ask."""
+    return proof.claimed()
+
+
 def names_of(litellm_name: str) -> list[str]:
     """The catalog's."""
     return [facts.name for facts in all_facts().values() if facts.litellm_name == litellm_name]
@@ -49,6 +59,29 @@ def names_of(litellm_name: str) -> list[str]:
 @each_proven
 def test_a_proven_provider_is_sent_the_same_on_both_lanes(litellm_name: str, proof: Proof) -> None:
     _check(proof.request_faults(litellm_name, names_of(litellm_name)))
+
+
+@with_recordings
+@each_proven
+def test_what_a_proven_provider_sent_is_read_the_same_or_better_on_both_lanes(litellm_name: str, proof: Proof) -> None:
+    _check(proof.answer_faults(names_of(litellm_name)))
+
+
+def test_the_table_names_none_that_the_direct_lane_cannot_ask(claimed: dict[str, list[str]]) -> None:
+    assert claimed.keys() >= proven(), f"run python -m tests.lanes.prove: {proven() - claimed.keys()}"
+
+
+@with_recordings
+def test_a_provider_that_can_be_asked_and_is_not_in_the_table_has_a_fault(
+    claimed: dict[str, list[str]], proof: Proof
+) -> None:
+    mended = [name for name in claimed.keys() - proven() if next(proof.faults(name, claimed[name]), None) is None]
+
+    assert not mended, f"now proven: run python -m tests.lanes.prove, for {mended}"
+
+
+def test_the_table_is_written_by_the_proof() -> None:
+    assert TABLE.read_text(encoding="utf-8") == table(PROVEN)
 
 
 @with_recordings
