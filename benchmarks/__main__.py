@@ -34,9 +34,9 @@ def main() -> int:
     if asked.page:
         results = load(asked.results or RESULTS)
     else:
-        results = run(quick=asked.quick, only=asked.only)
-        if kept is not None:
-            save(results, kept)
+        for results in run(quick=asked.quick, only=asked.only):  # the last ones are reported
+            if kept is not None:
+                save(results, kept)
     report(results)
     if not asked.quick and not asked.only:
         write_page(results, ROOT / "docs")
