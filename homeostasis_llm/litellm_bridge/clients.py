@@ -6,6 +6,7 @@ Import this only after `runtime.load_litellm`: it needs litellm itself.
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import weakref
 from collections.abc import AsyncGenerator
@@ -160,16 +161,27 @@ class Clients:
 
     def _dressed(self, wrapper: Any, sdk: Any, azure_sdk: Any, http: Any) -> _Pair:
         if self._name in {"azure", "azure_text"}:
-            client = azure_sdk(
+            client = _never_retrying(azure_sdk)(
                 api_key=self._api_key,
                 azure_endpoint=self._base_url or "",
-                api_version=self._api_version,
+                api_version=self._api_version or _azure_version(),
                 http_client=http,
                 max_retries=0,
             )
             return _Pair(client, wrapper(http, client))
         both = wrapper(http, sdk(api_key=self._api_key, base_url=self._base_url, http_client=http, max_retries=0))
         return _Pair(both, both)
+
+
+def _never_retrying(sdk: Any) -> Any:
+    """The SDK's class, with retries that stay off: litellm turns them on for some of Azure's models."""
+    return type(sdk.__name__, (sdk,), {"max_retries": property(lambda _: 0, lambda *_: None)})
+
+
+def _azure_version() -> str:
+    """As litellm finds it: the SDK looks at other variables, and has none of its own."""
+    named = os.environ.get("AZURE_API_VERSION") or os.environ.get("OPENAI_API_VERSION")
+    return named or str(litellm.AZURE_DEFAULT_API_VERSION)
 
 
 class _Pair(NamedTuple):

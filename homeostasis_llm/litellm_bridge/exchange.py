@@ -49,7 +49,7 @@ class Exchange:
     """Whether the last answer's body was read to its end."""
     failure: BaseException | None = None
     """The transport's own exception: no connection, no answer in time, or cut in the middle."""
-    handler: object = None
+    handler: Any = None
     """litellm's own kind of HTTP client, around ours: for its routes that take none from the arguments of a call."""
     litellm_name: str = ""
     """The provider, as litellm calls it."""

@@ -201,7 +201,7 @@ def _call(call: Any) -> ToolCall:
         getattr(function, "name", None),
         getattr(function, "arguments", None),
         getattr(call, "id", None),
-        _plain(getattr(call, "provider_specific_fields", None)) or None,
+        _kept_with(call),
     )
 
 
@@ -213,9 +213,18 @@ def _fragment(call: Any) -> ToolCallFragment:
         id=call_id,
         name=getattr(function, "name", None),
         arguments=getattr(function, "arguments", None) or "",
-        payload=_plain(getattr(call, "provider_specific_fields", None)) or None,
+        payload=_kept_with(call),
         server=bool(call_id and call_id.startswith(_SERVER_CALL_IDS)),
     )
+
+
+def _kept_with(call: Any) -> dict[str, Any] | None:
+    """What the next turn brings back with a call."""
+    extra = _plain(getattr(call, "extra_content", None))
+    return {
+        **(_plain(getattr(call, "provider_specific_fields", None)) or {}),
+        **({"extra_content": extra} if extra else {}),
+    } or None
 
 
 def _thoughts(message: Any) -> str:

@@ -112,12 +112,15 @@ def _file(part: FilePart) -> dict[str, Any]:
 
 def _tool_call(call: ToolCall, provider: str) -> dict[str, Any]:
     arguments = json.dumps(call.arguments) if call.invalid_arguments is None else call.invalid_arguments
-    payload = call.payload if call.provider in {"", provider} else None
+    payload = dict(call.payload or {}) if call.provider in {"", provider} else {}
+    # Google signs thoughts there, at its endpoint of OpenAI's form. Source: ai.google.dev/gemini-api/docs/openai.
+    extra = payload.pop("extra_content", None)
     return {
         "id": call.id,
         "type": "function",
         "function": {"name": call.name, "arguments": arguments},
-        **({} if payload is None else {"provider_specific_fields": payload}),
+        **({"extra_content": extra} if extra else {}),
+        **({"provider_specific_fields": payload} if payload else {}),
     }
 
 

@@ -46,6 +46,12 @@ def read_judgements(table: Path = TABLE) -> list[Judgement]:
     ]
 
 
+def judged_requests(table: Path = TABLE) -> tuple[str, ...]:
+    """How the sentences about requests begin that are known to differ."""
+    rows = tomllib.loads(table.read_text(encoding="utf-8"))["request"]
+    return tuple(begun for row in rows for begun in row["begins"])
+
+
 def recordings() -> dict[str, list[Record]]:
     """Those that can be asked for, by the name of the provider that they are asked of."""
     if not WILD.is_dir():

@@ -11,7 +11,7 @@ from itertools import chain
 
 from ..loopback import Loopback
 from ..sent_by_litellm import Proxy
-from .answers import Comparison, read_judgements, recordings
+from .answers import Comparison, judged_requests, read_judgements, recordings
 from .requests import address_differences, claimed, differences, row_differences
 
 
@@ -23,6 +23,7 @@ class Proof:
         self._comparison = Comparison(loopback)
         self._recordings = recordings()
         self._judged = read_judgements()
+        self._judged_requests = judged_requests()
 
     def claimed(self) -> dict[str, list[str]]:
         """litellm's names of the providers that the direct lane can ask, each with the catalog's."""
@@ -35,8 +36,8 @@ class Proof:
     def request_faults(self, litellm_name: str, names: list[str]) -> Iterator[str]:
         """What does so in requests."""
         for name in names:
-            yield from differences(name, self._loopback)
-            yield from address_differences(name, self._proxy)
+            found = chain(differences(name, self._loopback), address_differences(name, self._proxy))
+            yield from (fault for fault in found if not fault.startswith(self._judged_requests))
         yield from row_differences(litellm_name, self._loopback)
 
     def answer_faults(self, names: list[str]) -> Iterator[str]:

@@ -68,7 +68,7 @@ def differences(name: str, loopback: Loopback) -> Iterator[str]:
     """Where the direct lane's requests to one of the catalog's providers are others than the full lane's."""
     loopback.always(json=ANSWER)
     yield from _compared(name, provider_of(name, loopback.url), _planned(name), loopback)
-    for about, options, environment in _SETTINGS:
+    for about, options, environment in _SETTINGS + (_AZURES if name == "azure" else ()):
         with environment_of(environment):
             provider = provider_of(name, loopback.url, **options)
             yield from _compared(f"{name}, {about}", provider, _few(name), loopback)
@@ -105,6 +105,8 @@ def address_differences(name: str, proxy: Proxy) -> Iterator[str]:
                 for sent in proxy.requests[before:]
             ]
         )
+    if not seen[0]:
+        yield f"{name}: nothing was sent to its own address"
     if seen[0] != seen[1]:
         yield f"{name}, at its own address: full {seen[0]!r:.900}, direct {seen[1]!r:.900}"
 
@@ -145,6 +147,7 @@ _SETTINGS: tuple[tuple[str, Mapping[str, Any], Mapping[str, str]], ...] = (
         {},
         {
             "OPENAI_ORG_ID": "org-1",
+            "OPENAI_ORGANIZATION": "org-2",
             "OPENAI_PROJECT_ID": "project-1",
             "OR_SITE_URL": "https://mine.example",
             "OR_APP_NAME": "mine",
@@ -152,6 +155,14 @@ _SETTINGS: tuple[tuple[str, Mapping[str, Any], Mapping[str, str]], ...] = (
     ),
 )
 """What is the same in all of a provider's requests: arguments of the provider, variables of the environment."""
+
+_AZURES: tuple[tuple[str, Mapping[str, Any], Mapping[str, str]], ...] = (
+    ("an early version", {"api_version": "2023-05-15"}, {}),
+    ("a version of the environment", {"api_version": None}, {"AZURE_API_VERSION": "2024-02-01"}),
+    ("no version", {"api_version": None}, {}),
+    ("a token", {}, {"AZURE_OPENAI_AD_TOKEN": "a-token", "AZURE_AD_TOKEN": "another"}),
+)
+"""The same for Azure alone."""
 
 
 def _planned(name: str) -> list[_Planned]:

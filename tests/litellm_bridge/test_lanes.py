@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
-from homeostasis_llm import InvalidRequestError, LLMMessage, LLMRequest, OverloadedError
+from homeostasis_llm import InvalidRequestError, LLMMessage, LLMRequest, OverloadedError, ServerError
 from homeostasis_llm.litellm_bridge import lanes
 from homeostasis_llm.litellm_bridge.provider import LiteLLMProvider
 from homeostasis_llm.litellm_bridge.runtime import load_litellm
+from homeostasis_llm.response import merge_chunks
 
+from ..lanes.both import on
+from ..lanes.requests import environment_of
 from ..loopback import Loopback
-from .wires import KEY, anthropic_answer, ask, openai_answer, openai_event
+from .wires import DONE, KEY, anthropic_answer, ask, openai_answer, openai_event, tool_call
 
 
 @pytest.fixture
@@ -161,3 +164,61 @@ def test_what_came_in_one_piece_with_an_error_after_it_is_not_lost(
 
     assert caught.value.partial is not None
     assert caught.value.partial.content == "Hello"
+
+
+each_lane = pytest.mark.parametrize("lane", ["full", "direct"])
+
+
+@each_lane
+@pytest.mark.parametrize("model", ["gpt-4o", "o3-mini"])
+def test_azure_is_asked_once_where_it_fails(
+    model: str, lane: str, force: pytest.MonkeyPatch, loopback: Loopback
+) -> None:
+    force.setenv(lanes.VARIABLE, lane)
+    loopback.always(status=500, json={"error": {"message": "Oops"}})
+
+    with pytest.raises(ServerError):
+        LiteLLMProvider("azure", KEY, base_url=loopback.url).complete(ask(model=model))
+
+    assert len(loopback.requests) == 1
+
+
+@each_lane
+@pytest.mark.parametrize(
+    ("given", "variable", "sent"),
+    [("2024-10-21", "2024-06-01", "2024-10-21"), (None, "2024-06-01", "2024-06-01"), (None, "", "2025-02-01-preview")],
+)
+def test_azures_version_is_the_one_given_or_the_environments_or_litellms(
+    given: str | None, variable: str, sent: str, lane: str, loopback: Loopback
+) -> None:
+    loopback.reply(json=openai_answer())
+
+    with on(lane), environment_of({"AZURE_API_VERSION": variable}):
+        LiteLLMProvider("azure", KEY, base_url=loopback.url, api_version=given).complete(ask())
+
+    assert loopback.requests[-1].query == {"api-version": [sent]}
+
+
+@each_lane
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_signature_that_google_puts_beside_a_call_comes_back_with_it(
+    streamed: bool, lane: str, force: pytest.MonkeyPatch, loopback: Loopback
+) -> None:
+    force.setenv(lanes.VARIABLE, lane)
+    signed = {"google": {"thought_signature": "c2ln"}}
+    call = {**tool_call("weather", "{}"), "extra_content": signed}
+    if streamed:
+        loopback.reply(chunks=[openai_event({"tool_calls": [{"index": 0, **call}]}), openai_event({}, "stop"), DONE])
+    else:
+        loopback.reply(json=openai_answer(None, tool_calls=[call]))
+    loopback.reply(json=openai_answer())
+    provider = LiteLLMProvider("openai", KEY, base_url=loopback.url)
+    asked = ask().messages
+    answer = merge_chunks(provider.complete_stream(ask())).to_response() if streamed else provider.complete(ask())
+    result = LLMMessage(role="tool", tool_call_id=answer.tool_calls[0].id, content="Rain.")
+
+    provider.complete(LLMRequest(messages=[*asked, answer.to_message(), result], model="some-model"))
+
+    [sent] = loopback.requests[-1].json["messages"][1]["tool_calls"]
+    assert sent["extra_content"] == signed
+    assert "provider_specific_fields" not in sent

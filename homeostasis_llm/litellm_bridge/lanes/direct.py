@@ -86,8 +86,9 @@ class DirectCall:
         return DialectReading(provider) if self._instead is None else self._instead.reading(provider)
 
     def _http(self) -> Any:
-        """Our httpx client, inside the one that litellm would be given."""
-        return self._arguments["client"].client
+        """Our httpx client, inside the one that litellm would be given; Azure's is the SDK's own."""
+        exchange = current_exchange()
+        return (self._arguments["client"] if exchange is None else exchange.handler).client
 
     def _request(self) -> httpx.Request:
         if (exchange := current_exchange()) is not None:

@@ -25,6 +25,8 @@ from ..exchange import Exchange
 from ..wire import raw_id, raw_model, raw_usage
 
 _EXTRAS = ("annotations", "provider_specific_fields", "images", "audio", "refusal")
+_OF_GOOGLE = ("extra_content", "thought_signature")
+"""What it adds to messages at its endpoint of OpenAI's form, where tool calls have the first one, too."""
 _PLAIN = frozenset({"role", "content"})
 """All that most pieces of a stream have."""
 _NOTHING: Mapping[str, Any] = {}
@@ -154,7 +156,7 @@ def _function(call: Mapping[str, Any]) -> Mapping[str, Any]:
 def _call(call: Mapping[str, Any]) -> ToolCall:
     function = _function(call)
     arguments = function.get("arguments", function.get("input"))
-    return parse_tool_call(function.get("name"), arguments, call.get("id"), call.get("provider_specific_fields"))
+    return parse_tool_call(function.get("name"), arguments, call.get("id"), _kept_with(call))
 
 
 def _fragment(call: Mapping[str, Any], number: int) -> ToolCallFragment:
@@ -166,8 +168,14 @@ def _fragment(call: Mapping[str, Any], number: int) -> ToolCallFragment:
         id=call.get("id"),
         name=function.get("name"),
         arguments=arguments if isinstance(arguments, str) else json.dumps(arguments),
-        payload=call.get("provider_specific_fields"),
+        payload=_kept_with(call),
     )
+
+
+def _kept_with(call: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the next turn brings back with the call."""
+    own = call.get("provider_specific_fields")
+    return {**(own or {}), "extra_content": extra} if (extra := call.get("extra_content")) else own
 
 
 def _payload(message: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -176,7 +184,10 @@ def _payload(message: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _extras(message: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: found for name in _EXTRAS if (found := message.get(name))}
+    extras = {name: found for name in _EXTRAS if (found := message.get(name))}
+    if own := {name: found for name in _OF_GOOGLE if (found := message.get(name))}:
+        extras["provider_specific_fields"] = {**extras.get("provider_specific_fields", {}), **own}
+    return extras
 
 
 def _finish(word: str | None, *, called: bool) -> tuple[str | None, FinishReason]:

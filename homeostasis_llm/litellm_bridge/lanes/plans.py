@@ -45,8 +45,8 @@ _STEERING = frozenset(
 
 _BY_SDK = frozenset(
     """
-    baseten cerebras dashscope deepinfra featherless_ai hyperbolic lambda_ai lm_studio moonshot nebius novita nscale
-    nvidia_nim openai perplexity sambanova zai
+    azure baseten cerebras dashscope deepinfra featherless_ai hyperbolic lambda_ai lm_studio moonshot nebius novita
+    nscale nvidia_nim openai perplexity sambanova zai
     """.split()  # noqa: SIM905  # as above
 )
 _BY_HANDLER = frozenset({"deepseek", "fireworks_ai", "groq", "mistral", "openrouter", "together_ai", "xai"})
@@ -54,10 +54,13 @@ _BY_HANDLER = frozenset({"deepseek", "fireworks_ai", "groq", "mistral", "openrou
 _ADDRESSES = {"openrouter": "https://openrouter.ai/api/v1"}
 """What litellm 1.106.2 adds outside of its configurations; without it, the request and its key would go to OpenAI."""
 
+_GATEWAY = "gateway.ai.cloudflare.com"
+"""In an Azure account's base URL, it has litellm leave the model out of the body."""
+
 _LEADS_ASTRAY = ("ft:babbage-002", "ft:davinci-002", "ft:gpt-3.5-turbo", "replicate", "clarifai")
 """In a model's name, each has litellm take another way than its provider's."""
 
-_TOLD_BY_REQUEST = frozenset({"openai", "xai"})
+_TOLD_BY_REQUEST = frozenset({"azure", "openai", "xai"})
 """Whose models litellm asks over one API or another, as the request is."""
 
 _STANDS_FOR_A_KEY = "a-key"
@@ -100,17 +103,19 @@ class Plans:
     def options(self, plan: Plan, arguments: Arguments, messages: list[Any], *, stream: bool) -> dict[str, Any] | None:
         """The parameters in the provider's words; None where only `litellm.completion` knows to say them."""
         given = {name: told for name, told in arguments.items() if name not in _OURS}
-        key = (plan.model, stream, litellm.drop_params, litellm.modify_params, json.dumps(given) if given else "")
+        version = arguments.get("api_version")  # Azure's knows some parameters, or not yet
+        said = json.dumps(given) if given else ""
+        key = (plan.model, stream, litellm.drop_params, litellm.modify_params, version, said)
         if key not in self._options:
             if len(self._options) >= _MOST_KEPT:
                 self._options.clear()
-            self._options[key] = _kept(_mapped(plan, given, messages, stream=stream))
+            self._options[key] = _kept(_mapped(plan, given, messages, version, stream=stream))
         kept = self._options[key]
         return marshal.loads(kept) if isinstance(kept, bytes) else copy.deepcopy(kept)  # noqa: S302  # our own bytes
 
 
 def _planned(model: str, provider: str, api_base: str | None) -> Plan | None:
-    if provider not in _BY_SDK | _BY_HANDLER:
+    if provider not in _BY_SDK | _BY_HANDLER or (provider == "azure" and _GATEWAY in (api_base or "")):
         return None
     named, found, key, base = litellm.get_llm_provider(model, provider, api_base, _STANDS_FOR_A_KEY)
     base = base or _ADDRESSES.get(provider)
@@ -127,7 +132,9 @@ def _planned(model: str, provider: str, api_base: str | None) -> Plan | None:
     )
 
 
-def _mapped(plan: Plan, given: dict[str, Any], messages: list[Any], *, stream: bool) -> dict[str, Any] | None:
+def _mapped(
+    plan: Plan, given: dict[str, Any], messages: list[Any], version: str | None, *, stream: bool
+) -> dict[str, Any] | None:
     if any(name in _STEERING or is_litellm_owned_kwarg(name) for name in given) or _bridged(plan, given):
         return None
     said = copy.deepcopy(given)
@@ -142,7 +149,7 @@ def _mapped(plan: Plan, given: dict[str, Any], messages: list[Any], *, stream: b
     if stream:
         said |= STREAMED
     options: dict[str, Any] = get_optional_params(
-        model=plan.model, custom_llm_provider=plan.provider, messages=messages, **said
+        model=plan.model, custom_llm_provider=plan.provider, messages=messages, api_version=version, **said
     )
     options.pop("max_retries", None)
     if options.get("stream") is False:

@@ -33,13 +33,13 @@ def built(plan: Plan, arguments: Arguments, messages: list[Any], options: dict[s
 
 
 def _by_sdk(plan: Plan, arguments: Arguments, messages: list[Any], options: dict[str, Any], *, stream: bool) -> Ready:
-    sdk = arguments["client"]
-    organization = os.environ.get("OPENAI_ORGANIZATION") or sdk.organization
+    # litellm sets what it heeds on our client around the SDK, but the SDK is what sends.
+    sdk = vars(arguments["client"]).get("_sdk", arguments["client"])
     headers = {
-        "Authorization": f"Bearer {sdk.api_key}",
+        **_as_whom(plan, sdk),
         "Content-Type": "application/json",
         "Accept": "application/json",
-        **({"OpenAI-Organization": organization} if organization else {}),
+        **({"OpenAI-Organization": sdk.organization} if sdk.organization else {}),
         **({"OpenAI-Project": sdk.project} if sdk.project else {}),
         **plan.config.get_attribution_headers(),
         **arguments.get("extra_headers", {}),
@@ -51,7 +51,24 @@ def _by_sdk(plan: Plan, arguments: Arguments, messages: list[Any], options: dict
     )
     if stream:
         body["stream"] = True
-    return Ready(_url(f"{str(sdk.base_url).rstrip('/')}/chat/completions"), headers, _json({**body, **extra}))
+    return Ready(_place(plan, sdk, body["model"]), headers, _json({**body, **extra}))
+
+
+def _as_whom(plan: Plan, sdk: Any) -> dict[str, str]:
+    if plan.provider != "azure":
+        return {"Authorization": f"Bearer {sdk.api_key}"}
+    # The SDK takes it from the environment, and prefers it to a key.
+    token = sdk._azure_ad_token  # noqa: SLF001  # it has no other name
+    return {"api-key": sdk.api_key} if token is None else {"Authorization": f"Bearer {token}"}
+
+
+def _place(plan: Plan, sdk: Any, model: str) -> httpx.URL:
+    base = str(sdk.base_url).rstrip("/")
+    if plan.provider != "azure":
+        return _url(f"{base}/chat/completions")
+    if "/deployments" not in sdk.base_url.path:
+        base = f"{base}/deployments/{model}"
+    return _url(f"{base}/chat/completions?{httpx.QueryParams(sdk.default_query)}")
 
 
 def _by_handler(
