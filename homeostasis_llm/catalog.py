@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -74,6 +74,7 @@ def facts_of(name: str) -> ProviderFacts | None:
     return rows.get(aliases.get(plain, plain))
 
 
+@lru_cache(maxsize=1024)
 def canonical_name(name: str) -> str:
     """The one spelling of `name`: for an alias what it stands for, for a name that is in no row its plain form."""
     facts = facts_of(name)

@@ -316,7 +316,7 @@ class Settings(Table):
         known = canonical_name(name)
         own, shipped = self.providers.get(known), self._declared.get(known) or _shipped.get(known)
         if own is None or shipped is None:
-            return own or shipped or ProviderSettings()
+            return own or shipped or _NOTHING_SET
         return shipped.model_copy(update={field: getattr(own, field) for field in own.model_fields_set})
 
     def named_providers(self) -> tuple[str, ...]:
@@ -324,6 +324,8 @@ class Settings(Table):
         names = (*self.fallback_order, *self.openrouter_unified.providers, *self.providers)
         return tuple(dict.fromkeys(names if self.active_provider is None else (self.active_provider, *names)))
 
+
+_NOTHING_SET = ProviderSettings()
 
 _shipped: dict[str, ProviderSettings] = {}
 

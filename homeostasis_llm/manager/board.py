@@ -108,6 +108,11 @@ class HealthBoard:
         """Whether `target` is to be asked after healthy ones: it may not be asked now, or many of its calls failed."""
         return breaker.is_poor(self._store.read(target), self._clock(), self._config)
 
+    def degraded_providers(self) -> set[str]:
+        """Those of whom any target is `degraded`."""
+        now, known = self._clock(), self._store.read_all()
+        return {target.provider for target, health in known.items() if breaker.is_poor(health, now, self._config)}
+
     def success_rate(self, target: Target) -> float | None:
         """The part of the window's calls that `target` answered; None where there were none."""
         return self._store.read(target).success_rate(self._clock(), self._config)

@@ -77,7 +77,8 @@ class Gate:
 
     def order(self, stops: Sequence[Stop], model: str | None, settings: Settings) -> list[Stop]:
         """`stops`, with OpenRouter in the place of those it stands in for, and who has `model` before who has not."""
-        routed = [_unified(stop, model, settings) for stop in stops]
+        unified = settings.openrouter_unified.enabled
+        routed = [_unified(stop, model, settings) for stop in stops] if unified else list(stops)
         if model is not None and len(routed) > 1:
             names = owners_first(model, [stop.provider for stop in routed], settings)
             routed.sort(key=lambda stop: names.index(stop.provider))

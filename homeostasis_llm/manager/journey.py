@@ -82,7 +82,9 @@ class Journey:
 
     def _healthy_first(self, stops: Sequence[Stop]) -> list[Stop]:
         """The order, with those that keep failing behind the others. Who was never tried is not preferred for that."""
-        return sorted(stops, key=self._is_degraded) if len(stops) > 1 else list(stops)
+        # Which model each would be asked for takes longer to tell than who is well.
+        poor = self._parts.board.degraded_providers() if len(stops) > 1 else ()
+        return sorted(stops, key=lambda stop: self._is_degraded(stop) if stop.provider in poor else False)
 
     def _is_degraded(self, stop: Stop) -> bool:
         return self._parts.board.degraded(Target(stop.provider, self._model_name(stop), self._parts.roster.label(stop)))

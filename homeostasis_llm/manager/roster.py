@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,8 @@ class Roster:
             raise InvalidRequestError("providers: is empty; name at least one, or leave it out for the settings' own")
         self._given = None if providers is None else tuple(map(_checked, providers))
         self._declared = _declared(self._given or ())
+        self._places = _places(self._given or ())
+        self._labels = _numbers(self._places)
         self._keys = keys
         self._own_settings = settings
         self._clock = clock
@@ -128,13 +131,7 @@ class Roster:
         Raises `InvalidRequestError` where `preferred` is not among the given ones, `UnknownProviderError` for a name
         that nobody has.
         """
-        if self._given is not None:
-            stops = [
-                _stop(given) if isinstance(given, str) else Stop(given.name, place=place)
-                for place, given in enumerate(self._given)
-            ]
-        else:
-            stops = self._set(settings, ranked)
+        stops = list(self._places) if self._given is not None else self._set(settings, ranked)
         if preferred is None:
             return stops
         wanted = _stop(preferred)
@@ -168,9 +165,7 @@ class Roster:
     def available(self, settings: Settings | None = None) -> list[str]:
         """The providers that can be asked: those with a key, and those that are set up to do without."""
         if self._given is not None:
-            return list(
-                dict.fromkeys(_stop(given).provider if isinstance(given, str) else given.name for given in self._given)
-            )
+            return list(dict.fromkeys(stop.provider for stop in self._places))
         settings = self.settings() if settings is None else settings
         state = (self._state(), settings)
         with self._lock:
@@ -263,10 +258,8 @@ class Roster:
 
         Given providers of one name are told apart by numbers, for each has its own health.
         """
-        if self._given is not None and stop.place is not None:
-            before = [_stop(given).provider if isinstance(given, str) else given.name for given in self._given]
-            number = 1 + before[: stop.place].count(stop.provider)
-            return "" if number == 1 else str(number)
+        if stop.place is not None:
+            return self._labels[stop.place]
         return self._sticky.get(stop.provider, "")
 
     def _state(self) -> object:
@@ -316,6 +309,21 @@ def _declared(given: Sequence[LLMProviderInterface | str]) -> dict[str, Provider
             if declared is not None:
                 found.setdefault(canonical_name(one.name), declared)
     return found
+
+
+def _places(given: Sequence[LLMProviderInterface | str]) -> list[Stop]:
+    """The order of those that were given."""
+    return [_stop(one) if isinstance(one, str) else Stop(one.name, place=place) for place, one in enumerate(given)]
+
+
+def _numbers(places: Sequence[Stop]) -> list[str]:
+    """What tells those of one name apart; nothing for the first."""
+    seen: Counter[str] = Counter()
+    labels = []
+    for stop in places:
+        seen[stop.provider] += 1
+        labels.append("" if seen[stop.provider] == 1 else str(seen[stop.provider]))
+    return labels
 
 
 def _stop(name: str) -> Stop:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Literal
 
 from ...catalog import canonical_name, facts_of
-from ...config import Settings
+from ...config import ProviderSettings, Settings
 from ...errors import ModelNotFoundError
 
 Action = Literal["as_is", "mapped", "dropped", "refused"]
@@ -82,8 +82,9 @@ def resolve(
     name = canonical_name(provider)
     own, meant_for = _without_prefix(model, name)
     vendors = _vendors(own) if meant_for is None else frozenset({meant_for})
-    known_as = settings.provider(name).model_map.get(model) or settings.provider(name).model_map.get(own)
-    if known_as is None and (meant_for == name or has_model(name, own, settings)):
+    set_for_it = settings.provider(name)
+    known_as = set_for_it.model_map.get(model) or set_for_it.model_map.get(own)
+    if known_as is None and (meant_for == name or _has(name, own, set_for_it)):
         known_as = own
     if known_as is None and name in GATEWAYS:
         known_as = _on_gateway(name, own, vendors)
@@ -100,10 +101,7 @@ def resolve(
 def has_model(provider: str, model: str, settings: Settings) -> bool:
     """Whether `provider` is known to have `model`, by a name of its own or by one that the settings map."""
     name = canonical_name(provider)
-    own = settings.provider(name)
-    facts = facts_of(name)
-    named = {own.default_model, facts.default_model if facts is not None else None, *own.prices}
-    return model in named or model in own.model_map or name in _vendors(model)
+    return _has(name, model, settings.provider(name))
 
 
 def owners_first(model: str | None, providers: Sequence[str], settings: Settings) -> list[str]:
@@ -127,6 +125,13 @@ def unified_route(provider: str, model: str | None, settings: Settings) -> tuple
         return "openrouter", None
     vendors = {meant_for or name} if "/" not in wanted else set()
     return "openrouter", _on_gateway("openrouter", wanted, frozenset(vendors)) or wanted
+
+
+def _has(name: str, model: str, own: ProviderSettings) -> bool:
+    if model == own.default_model or model in own.prices or model in own.model_map or name in _vendors(model):
+        return True
+    facts = facts_of(name)
+    return facts is not None and model == facts.default_model
 
 
 def _called(model: str, asked: str, provider: str) -> Resolution:
