@@ -9,14 +9,15 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from homeostasis_llm import LLMMessage, LLMRequest
+from homeostasis_llm.catalog import all_facts
 
 from ..loopback import Loopback
 from ..wild.wild_records import WILD, Record, Replay, Route, read_records, route_of
 from .both import LANES, Outcome, answer_differences, asked, on
 from .requests import provider_of
+from .spoken import spoken_by
 
 TABLE = Path(__file__).with_name("judged.toml")
 
@@ -35,7 +36,7 @@ class Judgement:
     about: frozenset[str]
     """What of the answer differs."""
     ids: frozenset[str]
-    """The recordings' ids; of `FAILURES`, their names with hyphens."""
+    """The recordings' ids; of `spoken.py`'s failures, their names with hyphens."""
 
 
 def read_judgements(table: Path = TABLE) -> list[Judgement]:
@@ -62,45 +63,6 @@ def recordings() -> dict[str, list[Record]]:
             if isinstance(route := route_of(record), Route):
                 found.setdefault(route.name, []).append(record)
     return found
-
-
-_BEGUN = """data: {"id":"1","object":"chat.completion.chunk","created":1,"model":"m",\
-"choices":[{"index":0,"delta":{"content":"He"}}]}
-
-"""
-
-FAILURES: Mapping[str, Any] = {
-    "a wrong key": {"status": 401, "json": {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}},
-    "a full window": {
-        "status": 400,
-        "json": {
-            "error": {"message": "This model's maximum context length is 10 tokens.", "code": "context_length_exceeded"}
-        },
-    },
-    "no such model": {
-        "status": 404,
-        "json": {"error": {"message": "The model does not exist", "code": "model_not_found"}},
-    },
-    "a rate limit": {"status": 429, "headers": {"retry-after": "7"}, "json": {"error": {"message": "Slow down"}}},
-    "an empty account": {"status": 429, "json": {"error": {"message": "No credit", "code": "insufficient_quota"}}},
-    "a broken server": {"status": 500, "json": {"error": {"message": "Oops"}}},
-    "a proxy's page": {"status": 502, "body": "<html>Bad Gateway</html>", "headers": {"content-type": "text/html"}},
-    "nothing": {"status": 503, "body": ""},
-    "a redirect": {"status": 302, "headers": {"location": "https://elsewhere.example"}, "body": ""},
-    "a page instead of an answer": {"body": "<html>Log in</html>", "headers": {"content-type": "text/html"}},
-    "an empty answer": {"body": "", "headers": {"content-type": "application/json"}},
-    "another object": {"json": {"detail": "no"}},
-    "an error in a good answer": {"json": {"error": {"message": "Oops", "code": 502}}},
-    "no choices": {"json": {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": []}},
-    "no connection": {"drop": True},
-    "half an answer": {"json": {"choices": [{"message": {"content": "Hello"}}]}, "cut": True},
-    "half a stream": {"chunks": [_BEGUN], "cut": True},
-    "an error in a stream": {
-        "chunks": [_BEGUN + 'data: {"error":{"message":"Overloaded","code":503}}\n\n'],
-    },
-    "nonsense in a stream": {"chunks": [_BEGUN + 'data: {"\n\n']},
-}
-"""What a server may answer that is no answer; see `Loopback`."""
 
 
 class Comparison:
@@ -135,8 +97,8 @@ class Comparison:
         known = {(record_id, about) for row in judged for record_id in row.ids for about in row.about}
         provider = provider_of(name, self._loopback.url)
         request = LLMRequest(messages=[LLMMessage(role="user", content="Hi")], model=provider.default_model or "m")
-        for kind, answer in FAILURES.items():
-            self._loopback.always(**answer)
+        for kind, reply in spoken_by(all_facts()[name].litellm_name).failures.items():
+            self._loopback.always(**reply)
             for stream in (False, True):
                 outcomes = []
                 for lane in LANES:

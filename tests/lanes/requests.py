@@ -25,16 +25,7 @@ from ..loopback import Loopback
 from ..sent_by_litellm import ACCOUNTS, Proxy
 from .both import KEY, LANES, Outcome, aasked, asked, on, request_differences, that_matter
 from .cases import MODELS, TELLING, Fields, cases, request_of
-
-ANSWER: Any = {
-    "id": "1",
-    "object": "chat.completion",
-    "created": 1,
-    "model": "some-model",
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7},
-}
-"""The server's, to whatever it is asked: what a lane makes of it is another question."""
+from .spoken import spoken_by
 
 _SOME_MODEL = "some-model"
 
@@ -52,9 +43,9 @@ def provider_of(name: str, base_url: str, **options: Any) -> LiteLLMProvider:
 
 def claimed(loopback: Loopback) -> dict[str, list[str]]:
     """The catalog's providers whose plain request takes the direct lane where that is asked for, by litellm's names."""
-    loopback.always(json=ANSWER)
     found: dict[str, list[str]] = {}
     for facts in all_facts().values():
+        loopback.always(json=spoken_by(facts.litellm_name).answer)
         provider = provider_of(facts.name, loopback.url)
         with on("direct"):
             outcome = asked(provider, _plain(facts.default_model or _SOME_MODEL), loopback, stream=False)
@@ -66,7 +57,7 @@ def claimed(loopback: Loopback) -> dict[str, list[str]]:
 
 def differences(name: str, loopback: Loopback) -> Iterator[str]:
     """Where the direct lane's requests to one of the catalog's providers are others than the full lane's."""
-    loopback.always(json=ANSWER)
+    loopback.always(json=spoken_by(all_facts()[name].litellm_name).answer)
     yield from _compared(name, provider_of(name, loopback.url), _planned(name), loopback)
     for about, options, environment in _SETTINGS + (_AZURES if name == "azure" else ()):
         with environment_of(environment):
@@ -76,7 +67,7 @@ def differences(name: str, loopback: Loopback) -> Iterator[str]:
 
 def row_differences(litellm_name: str, loopback: Loopback) -> Iterator[str]:
     """The same of a user's row that speaks the provider's dialect, where rows can."""
-    loopback.always(json=ANSWER)
+    loopback.always(json=spoken_by(litellm_name).answer)
     for auth in ("bearer", "header:x-own-key", "query:own_key"):
         described = {"dialect": litellm_name, "base_url": f"{loopback.url}/v1", "default_model": "my-1", "auth": auth}
         try:

@@ -19,7 +19,8 @@ from homeostasis_llm.request import JSONSchema, Tool
 from ..loopback import Loopback
 from .both import LANES, Outcome, aasked, asked, on, request_differences
 from .cases import MODELS
-from .requests import ANSWER, provider_of
+from .requests import provider_of
+from .spoken import spoken_by
 
 NAMES = [facts.name for facts in all_facts().values() if facts.litellm_name in proven()]
 
@@ -93,7 +94,6 @@ def requests(draw: st.DrawFn, name: str) -> LLMRequest:
 def server() -> Iterator[Loopback]:
     """One for all examples."""
     with Loopback() as loopback:
-        loopback.always(json=ANSWER)
         yield loopback
 
 
@@ -113,6 +113,7 @@ def test_any_request_is_the_same_on_both_lanes(
     data: st.DataObject, server: Loopback, providers: dict[str, LiteLLMProvider]
 ) -> None:
     name = data.draw(st.sampled_from(NAMES))
+    server.always(json=spoken_by(all_facts()[name].litellm_name).answer)
     request = data.draw(requests(name))
     stream, waits = data.draw(st.booleans()), data.draw(st.booleans())
 

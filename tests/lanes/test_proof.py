@@ -21,7 +21,8 @@ from .answers import read_judgements, recordings
 from .both import Outcome, Sent, answer_differences, asked, request_differences
 from .proof import Proof
 from .prove import table
-from .requests import ANSWER, provider_of
+from .requests import provider_of
+from .spoken import OPENAI
 
 PROVEN = sorted(proven())
 
@@ -124,9 +125,9 @@ def test_a_request_that_is_sent_on_one_lane_only_is_found() -> None:
 
 
 def test_what_was_really_sent_and_answered_is_compared(loopback: Loopback) -> None:
-    loopback.always(json=ANSWER)
+    loopback.always(json=OPENAI.answer)
     first = asked(provider_of("groq", loopback.url), _asking(0.5), loopback, stream=False)
-    loopback.always(json={**ANSWER, "model": "another"})
+    loopback.always(json={**OPENAI.answer, "model": "another"})
     second = asked(provider_of("groq", loopback.url), _asking(0.6), loopback, stream=False)
 
     assert list(request_differences(first, second)) == ["body temperature: full '0.5', direct '0.6'"]

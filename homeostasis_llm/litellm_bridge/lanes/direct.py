@@ -17,15 +17,15 @@ from litellm.utils import validate_and_fix_openai_messages
 
 from ...response import LLMResponse
 from ..exchange import Exchange, current_exchange
-from .events import Event, Events, parsed
+from .dialect import Cutter, Event
+from .events import parsed
 from .full import FullCall
-from .openai_dialect import DialectReading, checked, read_answer
 from .plans import Arguments, Plan, Plans, steered
 from .requests import Ready, built
 
 
 class DirectLane:
-    """The lane to one provider, whose answers have OpenAI's form."""
+    """The lane to one provider."""
 
     def __init__(self) -> None:
         self._plans = Plans()
@@ -61,29 +61,34 @@ class DirectCall:
         response = self._http().send(self._request(), stream=True)
         if self._refused(response):
             return self._otherwise().complete()
-        return checked(parsed(response.read()))
+        return self._plan.dialect.checked(parsed(response.read()))
 
     async def acomplete(self) -> Any:
         response = await self._http().send(self._request(), stream=True)
         if self._refused(response):
             return await self._otherwise().acomplete()
-        return checked(parsed(await response.aread()))
+        return self._plan.dialect.checked(parsed(await response.aread()))
 
     def stream(self) -> Iterator[Any]:
         response = self._http().send(self._request(), stream=True)
-        return self._otherwise().stream() if self._refused(response) else _pieces(response)
+        if self._refused(response):
+            return self._otherwise().stream()
+        return _pieces(response, self._plan.dialect.cutter())
 
     async def astream(self) -> AsyncIterator[Any]:
         response = await self._http().send(self._request(), stream=True)
-        return await self._otherwise().astream() if self._refused(response) else _apieces(response)
+        if self._refused(response):
+            return await self._otherwise().astream()
+        return _apieces(response, self._plan.dialect.cutter())
 
     def read(self, answer: Any, exchange: Exchange, provider: str) -> tuple[LLMResponse, Any]:
         if self._instead is not None:
             return self._instead.read(answer, exchange, provider)
-        return read_answer(answer, exchange, provider), answer.get("usage")
+        dialect = self._plan.dialect
+        return dialect.answer(answer, exchange, provider), dialect.counted(answer)
 
     def reading(self, provider: str) -> Any:
-        return DialectReading(provider) if self._instead is None else self._instead.reading(provider)
+        return self._plan.dialect.reading(provider) if self._instead is None else self._instead.reading(provider)
 
     def _http(self) -> Any:
         """Our httpx client, inside the one that litellm would be given; Azure's is the SDK's own."""
@@ -139,8 +144,7 @@ def _is_compressed(response: httpx.Response) -> bool:
     return bool(response.headers.get("content-encoding", "identity") != "identity")
 
 
-def _pieces(response: httpx.Response) -> Iterator[list[Event]]:
-    events = Events()
+def _pieces(response: httpx.Response, events: Cutter) -> Iterator[list[Event]]:
     try:
         for piece in response.iter_bytes() if _is_compressed(response) else response.iter_raw():
             if found := events.feed(piece):
@@ -155,8 +159,7 @@ def _pieces(response: httpx.Response) -> Iterator[list[Event]]:
         raise events.failure
 
 
-async def _apieces(response: httpx.Response) -> AsyncIterator[list[Event]]:
-    events = Events()
+async def _apieces(response: httpx.Response, events: Cutter) -> AsyncIterator[list[Event]]:
     try:
         async for piece in response.aiter_bytes() if _is_compressed(response) else response.aiter_raw():
             if found := events.feed(piece):

@@ -1,15 +1,14 @@
-"""Cut a stream of OpenAI's form into its events."""
+"""Cut a stream of server-sent events, with JSON in each, as OpenAI and others send them."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from pydantic_core import from_json
 
-from .openai_dialect import checked
-
-Event = dict[str, Any]
+from .dialect import Event
 
 _DONE = b"[DONE]"
 
@@ -25,16 +24,15 @@ def parsed(text: bytes) -> Any:
 class Events:
     """The events of one stream. An answer that is none, for a server knows no streams, is one event."""
 
-    def __init__(self) -> None:
+    def __init__(self, checked: Callable[[object], Event]) -> None:
+        """`checked` is the dialect's."""
+        self._checked = checked
         self._kept = b""
         self._begun = False
         self.done = False
-        """Whether the provider said that this was all; what then comes is passed over."""
         self.failure: ValueError | None = None
-        """Of the event after the last one given, which is none: to be raised once those before it are read."""
 
     def feed(self, piece: bytes) -> list[Event]:
-        """Those that `piece` completes, until a `failure`."""
         if self._kept or not piece.endswith(b"\n"):
             whole, newline, self._kept = (self._kept + piece).rpartition(b"\n")
             piece = whole + newline
@@ -44,7 +42,6 @@ class Events:
         return self._read(piece)
 
     def end(self) -> list[Event]:
-        """The last ones."""
         rest, self._kept = self._kept.strip(), b""
         if not self._begun and rest.startswith(b"{"):
             return self._read(b"data:" + rest.replace(b"\n", b" ").replace(b"\r", b" "))
@@ -61,7 +58,7 @@ class Events:
                 self.done = True
             elif data:
                 try:
-                    found.append(checked(parsed(data)))
+                    found.append(self._checked(parsed(data)))
                 except ValueError as error:
                     self.failure = error
                     break

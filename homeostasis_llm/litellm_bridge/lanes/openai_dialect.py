@@ -23,6 +23,8 @@ from ...response import (
 from ...usage import Usage
 from ..exchange import Exchange
 from ..wire import raw_id, raw_model, raw_usage
+from .dialect import Dialect
+from .events import Events
 
 _EXTRAS = ("annotations", "provider_specific_fields", "images", "audio", "refusal")
 _OF_GOOGLE = ("extra_content", "thought_signature")
@@ -209,3 +211,12 @@ def _request_id(exchange: Exchange) -> str | None:
 
 def _dicts(found: object) -> list[dict[str, Any]]:
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+DIALECT = Dialect(
+    checked=checked,
+    answer=read_answer,
+    counted=lambda answer: answer.get("usage"),
+    reading=DialectReading,
+    cutter=lambda: Events(checked),
+)

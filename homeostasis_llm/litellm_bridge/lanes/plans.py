@@ -24,6 +24,8 @@ from litellm.utils import (
     validate_openai_optional_params,
 )
 
+from .dialect import Dialect
+from .dialects import dialect_of
 from .full import STREAMED
 
 Arguments = Mapping[str, Any]
@@ -82,6 +84,8 @@ class Plan(NamedTuple):
     """litellm's configuration of the provider."""
     by_sdk: bool
     """Whether litellm sends the request through OpenAI's SDK instead of a client of its own."""
+    dialect: Dialect
+    """How the answer is read."""
 
 
 class Plans:
@@ -129,6 +133,7 @@ def _planned(model: str, provider: str, api_base: str | None) -> Plan | None:
         own_key=None if key in {None, _STANDS_FOR_A_KEY} else key,
         config=ProviderConfigManager.get_provider_chat_config(model=named, provider=LlmProviders(provider)),
         by_sdk=provider in _BY_SDK,
+        dialect=dialect_of(provider),
     )
 
 
