@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import socket
@@ -56,8 +57,8 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def be_patient(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    for module in ("file", "redis"):
-        monkeypatch.setattr(f"homeostasis_llm.manager.stores.{module}._PATIENCE", seconds)
+    for module in ("database", "redis"):
+        monkeypatch.setattr(f"homeostasis_llm.manager.{module}._PATIENCE", seconds)
 
 
 @pytest.fixture
@@ -247,10 +248,11 @@ _WORK = """
 import sys, time
 from homeostasis_llm.manager.board import HealthBoard
 from homeostasis_llm.manager.breaker import BreakerConfig
-from homeostasis_llm.manager.stores import FileStore, RedisStore, file, redis
+from homeostasis_llm.manager import database, redis
+from homeostasis_llm.manager.stores import FileStore, RedisStore
 from homeostasis_llm.manager.target import Target
 
-file._PATIENCE = redis._PATIENCE = 30.0
+database._PATIENCE = redis._PATIENCE = 30.0
 place, calls = sys.argv[1], int(sys.argv[2])
 store = (RedisStore if place.startswith("redis:") else FileStore)(place)
 config = BreakerConfig(failure_threshold=3, min_calls=1000, open_seconds=5, probe_seconds=60, window=3600)
@@ -353,7 +355,7 @@ def test_a_file_that_nobody_may_write_is_told_of_once(
     board = board_on(FileStore(path, clock), clock)
     fail(board, 1)
     # As a full or read-only disk has SQLite say; permissions do not bind root, whom tests may run as.
-    board._store._place._connection.execute("PRAGMA query_only = ON")  # type: ignore[attr-defined]  # looked into
+    board._store._place._file._connection.execute("PRAGMA query_only = ON")  # type: ignore[attr-defined]  # looked into
 
     fail(board, 2)
     assert board.peek(TARGET).state == "open"
@@ -482,7 +484,7 @@ store.update(Target("parent"), lambda health: health.measured(0.5, None))
 if (child := os.fork()) == 0:
     store.update(Target("child"), lambda health: health.measured(0.5, None))
     store.close()
-    os._exit(0 if store._reachable and store._place._of_the_parent else 1)
+    os._exit(0 if store._reachable and store._place._file._of_the_parent else 1)
 _, status = os.waitpid(child, 0)
 assert status == 0, status
 store.update(Target("parent"), lambda health: health.measured(0.5, None))
@@ -665,3 +667,24 @@ def test_redis_is_loaded_by_those_who_use_it(child_environment: dict[str, str]) 
         [sys.executable, "-c", code], env=child_environment, capture_output=True, text=True, check=True
     )
     assert told.stdout.strip() == "False"
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system does not list what is open")
+def test_a_store_that_nobody_closes_closes_its_file_when_nobody_has_it(tmp_path: Path, clock: Clock) -> None:
+    path = tmp_path / "health.sqlite"
+    store = FileStore(path, clock)
+    store.update(TARGET, lambda health: health.measured(0.5, None))
+    assert str(path) in _opened()
+
+    del store
+    gc.collect()
+
+    assert not [name for name in _opened() if name.startswith(str(path))]
+
+
+def _opened() -> list[str]:
+    found = []
+    for one in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # what has listed them is gone
+            found.append(str(one.readlink()))
+    return found

@@ -12,8 +12,8 @@ from threading import Lock
 from typing import TypeVar
 
 from ...usage import Usage
+from ..reach import Reach, UnreachableError
 from .amounts import NOTHING, Entry, Period, Place, Spent, day_of
-from .reach import Reach, UnreachableError
 
 Key = TypeVar("Key")
 

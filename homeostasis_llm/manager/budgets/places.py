@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..database import Database
+from ..redis import PREFIX, open_redis, reached, shown
 from .amounts import Entry, Spent
-from .database import Database
-from .redis import PREFIX, open_redis, reached, shown
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS spending (
@@ -84,8 +84,8 @@ class RedisPlace:
 
     def __init__(self, url: str) -> None:
         """`url` as in `open_redis`, which says what this raises. Nothing is connected yet."""
-        self.name = shown(url)
         self._client = open_redis(url, "spending")
+        self.name = shown(url)
 
     def check(self) -> None:
         """Whether it answers."""

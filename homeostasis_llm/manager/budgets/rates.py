@@ -15,8 +15,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from ...config import ProviderSettings
-from .reach import Reach, UnreachableError
-from .redis import PREFIX, open_redis, reached, shown
+from ..reach import Reach, UnreachableError
+from ..redis import PREFIX, open_redis, reached, shown
 
 if TYPE_CHECKING:
     from limits import RateLimitItem

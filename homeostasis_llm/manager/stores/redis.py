@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from importlib.util import find_spec
-from urllib.parse import urlsplit
+from collections.abc import Callable
 
-from ...errors import InvalidRequestError, LLMError
-from ...redaction import remember
 from ..health import UNTRIED, Health
+from ..reach import UnreachableError
+from ..redis import PREFIX, open_redis, reached, shown
 from ..target import Target
 from .base import Change
-from .shared import SharedStore, UnreachableError
+from .shared import SharedStore
 
-HASH = "homeostasis-llm:health"
+HASH = f"{PREFIX}:health"
 """The key of the hash that holds everything: a field for each target."""
-
-_PATIENCE = 0.5
-"""Seconds to wait for a connection, and for each answer."""
 
 _KEPT = 7 * 86_400
 """Seconds after the last writing until all is forgotten."""
@@ -51,36 +45,22 @@ class RedisStore(SharedStore):
 
 class _Redis:
     def __init__(self, url: str) -> None:
-        if find_spec("redis") is None:
-            raise LLMError("Sharing health through Redis needs a package: pip install 'homeostasis-llm[redis]'")
-        from redis import Redis
-        from redis.backoff import NoBackoff
-        from redis.retry import Retry
-
-        try:
-            parts = urlsplit(url)
-            remember(parts.password or "")
-            self.name = f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
-            # Tries of redis-py's own would make a Redis that is gone cost a request several times the patience.
-            self._client = Redis.from_url(
-                url, socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE, retry=Retry(NoBackoff(), 0)
-            )
-        except ValueError as error:
-            raise InvalidRequestError(f"The URL of the Redis that shares health: {error}") from None
+        self._client = open_redis(url, "health")
+        self.name = shown(url)
         self._swap = self._client.register_script(_SWAP)
 
     def check(self) -> None:
-        with _reached():
+        with reached():
             self._client.ping()
 
     def read_all(self) -> dict[Target, Health]:
-        with _reached():
+        with reached():
             found = self._client.hgetall(HASH)
         return {target: Health.read(text) for name, text in found.items() if (target := _target(name)) is not None}
 
     def update(self, target: Target, change: Change) -> Health:
         field = json.dumps([target.provider, target.model, target.key])
-        with _reached():
+        with reached():
             for _ in range(_TRIES):
                 before = self._client.hget(HASH, field)
                 health = change(UNTRIED if before is None else Health.read(before))
@@ -89,7 +69,7 @@ class _Redis:
         raise UnreachableError("too many others write to it at the same time")
 
     def clear(self, provider: str | None) -> None:
-        with _reached():
+        with reached():
             if provider is None:
                 self._client.delete(HASH)
                 return
@@ -100,16 +80,6 @@ class _Redis:
 
     def close(self) -> None:
         self._client.close()
-
-
-@contextmanager
-def _reached() -> Iterator[None]:
-    from redis import RedisError
-
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        raise UnreachableError(" ".join(str(error).split()) or type(error).__name__) from error
 
 
 def _target(name: bytes | str) -> Target | None:

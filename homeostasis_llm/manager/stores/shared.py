@@ -15,6 +15,7 @@ from threading import Lock, Thread
 from typing import Protocol
 
 from ..health import UNTRIED, Health
+from ..reach import UnreachableError
 from ..target import Target
 from .base import Change
 from .memory import without
@@ -26,10 +27,6 @@ _AT_MOST_EVERY = 1.0
 
 _TRY_AGAIN_AFTER = 5.0
 """Seconds."""
-
-
-class UnreachableError(Exception):
-    """The place cannot be read or written now. The text says why, and what a person can do."""
 
 
 class Place(Protocol):

@@ -18,7 +18,7 @@ from homeostasis_llm import Usage
 from homeostasis_llm.manager.budgets.amounts import Entry, Place, Spent, end_of
 from homeostasis_llm.manager.budgets.ledger import Ledger
 from homeostasis_llm.manager.budgets.places import FilePlace, RedisPlace
-from homeostasis_llm.manager.budgets.reach import TRY_AGAIN_AFTER
+from homeostasis_llm.manager.reach import TRY_AGAIN_AFTER
 from tests.manager.redis_server import RedisServer, redis_server
 
 __all__ = ["redis_server"]
@@ -243,7 +243,7 @@ def test_a_process_that_is_killed_loses_nothing_it_had_recorded(file: Path, chil
 _FORK = """
 import os, sys
 from pathlib import Path
-from homeostasis_llm.manager.budgets.database import Database
+from homeostasis_llm.manager.database import Database
 
 file = Database(Path(sys.argv[1]), "CREATE TABLE IF NOT EXISTS calls (pid INTEGER)")
 

@@ -14,9 +14,10 @@ import pytest
 
 from homeostasis_llm import InvalidRequestError, LLMError
 from homeostasis_llm.config import ProviderSettings
-from homeostasis_llm.manager.budgets import rates, redis
+from homeostasis_llm.manager import redis
+from homeostasis_llm.manager.budgets import rates
 from homeostasis_llm.manager.budgets.rates import RateLimits, Rates
-from homeostasis_llm.manager.budgets.reach import TRY_AGAIN_AFTER
+from homeostasis_llm.manager.reach import TRY_AGAIN_AFTER
 from tests.manager.redis_server import RedisServer, redis_server
 
 __all__ = ["redis_server"]
@@ -272,7 +273,7 @@ def test_a_redis_that_hangs_costs_one_request_half_a_second_and_others_nothing(r
 
 _ASK = """
 import json, sys, time
-from homeostasis_llm.manager.budgets import redis
+from homeostasis_llm.manager import redis
 from homeostasis_llm.manager.budgets.rates import RateLimits, Rates
 
 redis._PATIENCE = 60  # a busy machine is no lost Redis

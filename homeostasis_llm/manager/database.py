@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +25,7 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, int, int] = (0, 0, 0)
         """By which process, and which file: device and number."""
+        self._closing: weakref.finalize[[sqlite3.Connection, int], Database] | None = None
         self._of_the_parent: list[sqlite3.Connection] = []
         self._openings = 0
 
@@ -58,8 +61,8 @@ class Database:
 
     def close(self) -> None:
         """Close it; it is opened again when needed."""
-        if self._connection is not None and self._opened[0] == os.getpid():
-            self._connection.close()
+        if self._closing is not None:
+            self._closing()
         self._connection = None
 
     def _is_ours(self) -> bool:
@@ -76,7 +79,7 @@ class Database:
             there = None
         if there is not None and self._opened[1:] == (there.st_dev, there.st_ino):
             return True
-        self._connection.close()
+        self.close()
         return False
 
     def _open(self) -> sqlite3.Connection:
@@ -85,14 +88,36 @@ class Database:
         self.path.touch(mode=0o600)  # nobody else's business
         connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
         try:
-            connection.execute("PRAGMA journal_mode = WAL")  # without it each writing waits for the disk
-            connection.execute("PRAGMA synchronous = NORMAL")
+            _write_ahead(connection)
             connection.execute(self._schema)
             there = self.path.stat()
         except BaseException:
             connection.close()
             raise
+        # Not every program closes what it has asked with.
+        self._closing = weakref.finalize(self, _close, connection, os.getpid())
         self._connection = connection
         self._openings += 1
         self._opened = (os.getpid(), there.st_dev, there.st_ino)
         return connection
+
+
+def _close(connection: sqlite3.Connection, process: int) -> None:
+    # SQLite forbids a forked child to close what its parent has opened.
+    if os.getpid() == process:
+        connection.close()
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Without this, each writing waits for the disk."""
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            break
+        except sqlite3.OperationalError as error:
+            # Where two processes make the file at once, SQLite refuses one of them without its usual patience.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.005)
+    connection.execute("PRAGMA synchronous = NORMAL")

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ...errors import InvalidRequestError, LLMError
-from ...redaction import remember
+from ..errors import InvalidRequestError, LLMError
+from ..redaction import remember
 from .reach import UnreachableError
 
 if TYPE_CHECKING:

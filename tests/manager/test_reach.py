@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 
-from homeostasis_llm.manager.budgets.reach import TRY_AGAIN_AFTER, Reach, UnreachableError
+from homeostasis_llm.manager.reach import TRY_AGAIN_AFTER, Reach, UnreachableError
 
 
 def fail() -> None:
