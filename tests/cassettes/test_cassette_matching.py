@@ -50,6 +50,23 @@ def test_who_asks_the_same_is_answered(differing: dict[str, Any], file: Path) ->
     play(file, **differing)
 
 
+def test_a_docstring_that_python_has_indented_otherwise_is_the_same(loopback: Loopback, tmp_path: Path) -> None:
+    def asking(description: str, content: str = "Hello") -> dict[str, Any]:
+        return {"content": content, "tools": [{"function": {"description": description}}]}
+
+    loopback.always(json={})
+    path = tmp_path / "it.yaml"
+    with use_cassette(path, "once"):
+        httpx.post(loopback.url, json=asking("Add.\n\n        a: the first\n          of two\n    ", "x\n  y"))
+
+    with use_cassette(path):
+        httpx.post("http://localhost", json=asking("Add.\n\na: the first\n  of two", "x\n  y"))
+    others = asking("Add.\n\na: the first\nof two", "x\n  y"), asking("Add.\n\na: the first\n  of two", "x\ny")
+    for differing in others:
+        with pytest.raises(NotRecordedError), use_cassette(path):
+            httpx.post("http://localhost", json=differing)
+
+
 @pytest.mark.parametrize(
     ("differing", "told"),
     [
