@@ -169,7 +169,7 @@ def check(subject: Subject, *, timeout: float = DEFAULT_SECONDS, deep: bool = Fa
         return _missing(subject)
     try:
         found = check_key(subject.provider, subject.secret, timeout=timeout, deep=deep, **subject.options)
-    except LLMError as error:
+    except Exception as error:  # noqa: BLE001  # somebody else's provider raises anything
         return _broken(subject, error)
     return _checked(subject, found)
 
@@ -199,10 +199,7 @@ async def _acheck(subject: Subject, **how: Any) -> CheckedKey:
         return _missing(subject)
     try:
         found = await acheck_key(subject.provider, subject.secret, **how, **subject.options)
-    except LLMError as error:
-        return _broken(subject, error)
-    except Exception as error:  # noqa: BLE001  # somebody else's provider raises anything, and the others want to be told
-        _log.debug("%s failed while its key was checked", subject.provider, exc_info=True)
+    except Exception as error:  # noqa: BLE001  # as above, and the others want to be told
         return _broken(subject, error)
     return _checked(subject, found)
 
@@ -238,6 +235,8 @@ def _missing(subject: Subject) -> CheckedKey:
 
 def _broken(subject: Subject, error: Exception) -> CheckedKey:
     ours = isinstance(error, LLMError)
+    if not ours:
+        _log.debug("%s failed while its key was checked", subject.provider, exc_info=error)
     advice = "" if ours else "That is a mistake in the provider's own code: tell its author."
     if isinstance(error, BrokenPluginError):
         advice = "Install it again in another version, or uninstall it."

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import LLMError
+from ..redaction import redact
 from .arguments import PROVIDER
 from .passphrase import unlock, with_passphrase
 from .screen import is_terminal, show_table, waiting
@@ -22,6 +25,11 @@ if TYPE_CHECKING:
     from ..registry import ProviderEntry
 
 NOTHING = "-"
+
+logger = logging.getLogger(__name__)
+
+_NOT_STORED = "Nothing was stored."
+_UNCHECKED = f"{_NOT_STORED} To store it unchecked, add --no-validate."
 
 
 @click.command("set-key")
@@ -130,12 +138,19 @@ def _well_formed(manager: APIKeyManager, provider: str, secret: SecretStr) -> Se
 def _check(manager: APIKeyManager, provider: str, secret: SecretStr, *, deep: bool) -> None:
     """Tell what the provider says, and stop unless it accepts the key."""
     with waiting(f"Asking {provider} ..."):
-        check = manager.check_key(provider, secret, deep=deep)
+        try:
+            check = manager.check_key(provider, secret, deep=deep)
+        except LLMError:
+            raise
+        except Exception as error:  # somebody else's provider raises anything
+            logger.debug("%s failed while its key was checked", provider, exc_info=True)
+            told = redact(f"{provider}: {type(error).__name__}: {error}")
+            advice = "That is a mistake in the provider's own code: tell its author."
+            raise click.ClickException(f"{told} {advice} {_UNCHECKED}") from None
     if check.ok:
         note(str(check))
         return
-    hint = " To store it unchecked, add --no-validate." if check.ok is None else ""
-    raise click.ClickException(f"{check} Nothing was stored.{hint}")
+    raise click.ClickException(f"{check} {_UNCHECKED if check.ok is None else _NOT_STORED}")
 
 
 # ---------------------------------------------------------------------------------------------------------- list-keys

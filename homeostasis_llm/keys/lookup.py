@@ -123,10 +123,10 @@ def _provider_variables(name: str) -> tuple[str, ...]:
     if own is not None and own.env:
         return own.env
     spelling = next((known for known in litellm_names() if plain_name(known) == name), None)
-    if spelling is None:
-        return ()
-    # Nearly all of litellm's providers that its table does not hold read the variable called after them.
-    return (str(openai_like().get(spelling, {}).get("api_key_env") or f"{in_variables(name)}_API_KEY"),)
+    # Nearly all of litellm's providers that its table does not hold read the variable called after them, and so does
+    # everybody's own SDK.
+    told = None if spelling is None else openai_like().get(spelling, {}).get("api_key_env")
+    return (str(told or f"{in_variables(name)}_API_KEY"),)
 
 
 def _own(name: str) -> ProviderSettings | None:

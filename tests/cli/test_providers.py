@@ -90,7 +90,7 @@ def test_those_that_only_litellm_knows_are_listed_when_asked_for(run: Run) -> No
 def test_a_plugin_is_listed_with_its_default_model(run: Run) -> None:
     table = rows(run("llm", "providers").stdout)
 
-    assert table["scripted"] == ["plain", "no", "HOMEOSTASIS_SCRIPTED_API_KEY"]
+    assert table["scripted"] == ["plain", "no", "SCRIPTED_API_KEY"]
     assert table["silent"] == ["plain", "not needed", "-"]
 
 

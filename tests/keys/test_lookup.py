@@ -149,7 +149,7 @@ def test_a_key_is_found_under_every_spelling_and_alias(spelling: str, monkeypatc
         ("vertex_ai", ("HOMEOSTASIS_VERTEX_AI_API_KEY",)),
         ("nano-gpt", ("HOMEOSTASIS_NANO_GPT_API_KEY", "NANOGPT_API_KEY")),  # as litellm's table has it
         ("codestral", ("HOMEOSTASIS_CODESTRAL_API_KEY", "CODESTRAL_API_KEY")),  # as litellm names most of them
-        ("my.llm", ("HOMEOSTASIS_MY_LLM_API_KEY",)),
+        ("my.llm", ("HOMEOSTASIS_MY_LLM_API_KEY", "MY_LLM_API_KEY")),  # as anybody would call it
     ],
 )
 def test_the_variables_of_a_provider(provider: str, variables: tuple[str, ...]) -> None:
