@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,13 +24,21 @@ _ANSWERING = frozenset({"chat", "responses", "completion"})
 
 
 def list_price(model: str, litellm_name: str, usage: Any) -> float | None:
-    """US dollars for `usage`, an object of litellm's or counts in OpenAI's form; None without a price in the list."""
+    """US dollars for `usage`: an object of litellm's, counts in OpenAI's form, or an answer in Google's.
+
+    None without a price in the list.
+    """
     litellm = load_litellm()
     if usage is None or not {model, f"{litellm_name}/{model}"} & litellm.model_cost.keys():
         return None
     if isinstance(usage, Mapping):
-        usage = litellm.Usage(**usage)
-    return float(sum(litellm.cost_per_token(model, custom_llm_provider=litellm_name, usage_object=usage)))
+        google = litellm.VertexGeminiConfig  # it tells what was written and thought, in pictures and in sound
+        usage = google.calculate_usage(usage) if "usageMetadata" in usage else litellm.Usage(**usage)
+    # The list does not know each route that a provider has.
+    for name in dict.fromkeys((litellm_name, family(litellm_name))):
+        with suppress(litellm.exceptions.ModelNotMappedError):
+            return float(sum(litellm.cost_per_token(model, custom_llm_provider=name, usage_object=usage)))
+    return None
 
 
 def price_of_usage(model: str, litellm_name: str, usage: Usage) -> float | None:

@@ -182,6 +182,12 @@ def _saying(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {**metadata, "provider_specific_fields": fields}
 
 
+def _calls(answer: LLMResponse) -> list[object]:
+    return [
+        (call.name, call.arguments, call.invalid_arguments, call.payload, call.provider) for call in answer.tool_calls
+    ]
+
+
 FIELDS: Mapping[str, Callable[[LLMResponse], object]] = {
     "text": lambda answer: answer.content,
     "model": lambda answer: answer.model,
@@ -191,9 +197,7 @@ FIELDS: Mapping[str, Callable[[LLMResponse], object]] = {
     "reasoning": lambda answer: answer.reasoning,
     "request_id": lambda answer: answer.request_id,
     "cost": lambda answer: answer.cost,
-    "tool_calls": lambda answer: [
-        (call.name, call.arguments, call.invalid_arguments, call.payload, call.provider) for call in answer.tool_calls
-    ],
+    "tool_calls": _calls,
 }
 """What of an answer is compared: all but how long it took. Calls without an id are given a random one."""
 
@@ -211,7 +215,7 @@ def answer_differences(full: Outcome, direct: Outcome) -> dict[str, tuple[object
 def _facts(error: LLMError | None) -> object:
     if error is None:
         return "no error"
-    partial = None if error.partial is None else (error.partial.content, error.partial.tool_calls)
+    partial = None if error.partial is None else (error.partial.content, _calls(error.partial))
     # What cannot be read is told in the words of whoever could not read it.
     message = "" if isinstance(error, InvalidResponseError) else error.message
     return (type(error).__name__, error.status_code, error.retry_after, error.request_id, partial, message)

@@ -17,6 +17,7 @@ from homeostasis_llm import LLMError, LLMProviderInterface, LLMRequest
 from homeostasis_llm.catalog import all_facts
 from homeostasis_llm.config import ProviderSettings
 from homeostasis_llm.config.row_facts import row_facts
+from homeostasis_llm.litellm_bridge.pricing import list_price
 from homeostasis_llm.litellm_bridge.provider import LiteLLMProvider
 from homeostasis_llm.litellm_bridge.runtime import load_litellm
 from homeostasis_llm.rows import Row
@@ -36,9 +37,16 @@ _Planned = tuple[str, str, Fields, Way]
 """A model, and what it is asked."""
 
 
+class Priced(LiteLLMProvider):
+    """A provider whose prices hold at any address."""
+
+    def _cost(self, model: str, usage: Any) -> float | None:
+        return list_price(model, self._litellm_name, usage)
+
+
 def provider_of(name: str, base_url: str, **options: Any) -> LiteLLMProvider:
     """The provider at another address."""
-    return LiteLLMProvider(name, **{"api_key": KEY, "base_url": base_url, "api_version": "2024-10-21", **options})
+    return Priced(name, **{"api_key": KEY, "base_url": base_url, "api_version": "2024-10-21", **options})
 
 
 def claimed(loopback: Loopback) -> dict[str, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -78,4 +79,125 @@ OPENAI = Spoken(
     },
 )
 
-_OTHERS: Mapping[str, Spoken] = {}
+
+def _google(*parts: dict[str, Any], **said: Any) -> dict[str, Any]:
+    """An answer of Google's; a field that is None is left out."""
+    candidate = {"content": {"role": "model", "parts": list(parts)}, "finishReason": "STOP", "index": 0}
+    answer = {
+        "candidates": [{**candidate, **said.pop("candidate", {})}],
+        "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 4, "totalTokenCount": 7},
+        "modelVersion": "some-model",
+        "responseId": "1",
+        **said,
+    }
+    return {name: told for name, told in answer.items() if told is not None}
+
+
+def _google_error(status: int, word: str, message: str, *details: dict[str, Any]) -> Reply:
+    return {
+        "status": status,
+        "json": {"error": {"code": status, "message": message, "status": word, "details": list(details)}},
+    }
+
+
+def _event(said: Mapping[str, Any]) -> str:
+    return f"data: {json.dumps(said)}\r\n\r\n"
+
+
+_HE = _google({"text": "He"}, candidate={"finishReason": None})
+_CALL = {"functionCall": {"name": "weather", "args": {"place": "Oslo"}}}
+
+GOOGLE = Spoken(
+    answer=_google({"text": "Hello"}),
+    failures={
+        **ANYBODYS,
+        "a wrong key": _google_error(
+            400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", {"reason": "API_KEY_INVALID"}
+        ),
+        "a full window": _google_error(
+            400, "INVALID_ARGUMENT", "The input token count (9) exceeds the maximum number of tokens allowed (8)."
+        ),
+        "no such model": _google_error(404, "NOT_FOUND", "models/m is not found for API version v1beta"),
+        "a rate limit": _google_error(429, "RESOURCE_EXHAUSTED", "You exceeded your quota", {"retryDelay": "7s"}),
+        "an error in a good answer": {"json": _google_error(503, "UNAVAILABLE", "Overloaded")["json"]},
+        "other things counted": {
+            "json": _google(
+                {"text": "Hello"},
+                usageMetadata={
+                    "promptTokenCount": 30,
+                    "cachedContentTokenCount": 20,
+                    "toolUsePromptTokenCount": 5,
+                    "candidatesTokenCount": 4,
+                    "thoughtsTokenCount": 2,
+                    "totalTokenCount": 41,
+                    "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 30}],
+                    "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 4}],
+                },
+            )
+        },
+        "no candidates": {"json": _google(candidates=[])},
+        "no parts": {"json": _google(candidate={"content": {"role": "model"}})},
+        "no count": {"json": _google({"text": "Hello"}, usageMetadata=None)},
+        "a refused prompt": {"json": _google(candidates=None, promptFeedback={"blockReason": "SAFETY"})},
+        "a filtered answer": {"json": _google({"text": "He"}, candidate={"finishReason": "SAFETY"})},
+        "an answer that ended otherwise": {"json": _google({"text": "He"}, candidate={"finishReason": "OTHER"})},
+        "a call without a name": {"json": _google({"functionCall": {"args": {}}})},
+        "a call in pieces": {
+            "json": _google({"functionCall": {"name": "weather", "partialArgs": [], "willContinue": True}})
+        },
+        "calls": {
+            "json": _google(
+                {"text": "Let me see.", "thoughtSignature": "c2ln"},
+                {**_CALL, "thoughtSignature": "c2ln"},
+                {"functionCall": {"name": "clock", "id": "call-1"}},
+            )
+        },
+        "signed thoughts": {
+            "json": _google({"text": "Hm.", "thought": True, "thoughtSignature": "c2ln"}, {"text": "Hello"})
+        },
+        "a picture and a sound": {
+            "json": _google(
+                {"text": "See."},
+                {"inlineData": {"mimeType": "image/png", "data": "aW1n"}},
+                {"inlineData": {"mimeType": "audio/wav", "data": "d2F2"}},
+                {"inlineData": {"mimeType": "application/pdf", "data": "cGRm"}},
+            )
+        },
+        "an answer that cites": {
+            "json": _google(
+                {"text": "Rain."},
+                candidate={
+                    "groundingMetadata": {
+                        "webSearchQueries": ["weather", "Oslo"],
+                        "groundingChunks": [{"web": {"uri": "https://weather.example", "title": "Weather"}}],
+                        "groundingSupports": [
+                            {"segment": {"startIndex": 0, "endIndex": 5}, "groundingChunkIndices": [0]}
+                        ],
+                    }
+                },
+            )
+        },
+        "two answers": {"json": {**_HE, "candidates": [*_google({"text": "One"})["candidates"], *_HE["candidates"]]}},
+        "half an answer": {"json": _google({"text": "Hello"}), "cut": True},
+        "half a stream": {"chunks": [_event(_HE)], "cut": True},
+        "an error in a stream": {
+            "chunks": [_event(_HE), _event(_google_error(503, "UNAVAILABLE", "Overloaded")["json"])]
+        },
+        "nonsense in a stream": {"chunks": [_event(_HE), 'data: {"\n\n']},
+        "a stream with comments": {"chunks": [": hello\n\n", _event(_HE), ": \n\n", _event(_google({"text": "llo"}))]},
+        "a stream that ends without text": {"chunks": [_event(_HE), _event(_google(candidate={"content": {}}))]},
+        "a stream of thoughts and calls": {
+            "chunks": [
+                _event(_google({"text": "Hm", "thought": True}, candidate={"finishReason": None})),
+                _event(_google({"text": "m.", "thought": True, "thoughtSignature": "c2ln"})),
+                _event(_google({**_CALL, "thoughtSignature": "c2ln"}, _CALL, candidate={"finishReason": None})),
+                _event(_google(_CALL, {"text": "Well."})),
+            ]
+        },
+        "a stream of a refused prompt": {
+            "chunks": [_event(_google(candidates=None, promptFeedback={"blockReason": "PROHIBITED_CONTENT"}))]
+        },
+    },
+)
+
+_OTHERS: Mapping[str, Spoken] = {"gemini": GOOGLE}

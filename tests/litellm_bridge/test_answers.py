@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from homeostasis_llm import LLMMessage, LLMProviderInterface, LLMRequest, ToolCall
+from homeostasis_llm.catalog import all_facts
 from homeostasis_llm.litellm_bridge.pricing import list_price
 from homeostasis_llm.litellm_bridge.provider import LiteLLMProvider
 from homeostasis_llm.litellm_bridge.runtime import load_litellm
@@ -67,6 +68,18 @@ def test_the_price_is_that_of_litellms_list() -> None:
     assert list_price("gpt-4o", "openai", million) == pytest.approx(12.5)
     assert list_price("a-model-nobody-lists", "openai", million) is None
     assert list_price("gpt-4o", "openai", None) is None
+
+
+def test_what_a_default_model_costs_can_be_looked_up_by_whichever_route_it_is_asked() -> None:
+    counted = {"prompt_tokens": 1_000_000, "completion_tokens": 1_000_000, "total_tokens": 2_000_000}
+    prices = {
+        facts.name: list_price(facts.default_model, facts.litellm_name, counted)
+        for facts in all_facts().values()
+        if facts.default_model
+    }
+
+    assert prices["ai21"] == pytest.approx(0.6)
+    assert all(price is None or price >= 0 for price in prices.values())
 
 
 def test_an_answer_that_only_calls_tools_has_empty_text(openai: LLMProviderInterface, loopback: Loopback) -> None:

@@ -92,7 +92,7 @@ class Lanes:
         return call
 
     def _chosen(self, arguments: Mapping[str, Any], *, stream: bool) -> Call:
-        if self._wanted() == "direct":
+        if wanted(self._name) == "direct":
             if self._direct is None:
                 from .direct import DirectLane
 
@@ -101,9 +101,11 @@ class Lanes:
                 return call
         return FullCall(arguments)
 
-    def _wanted(self) -> str:
-        forced = _forced(os.environ.get(VARIABLE, ""))
-        return forced.get(self._name) or forced.get("") or ("direct" if self._name in proven() else "full")
+
+def wanted(litellm_name: str) -> str:
+    """The lane that a provider is to take, where its requests allow it: `direct` or `full`."""
+    forced = _forced(os.environ.get(VARIABLE, ""))
+    return forced.get(litellm_name) or forced.get("") or ("direct" if litellm_name in proven() else "full")
 
 
 @cache

@@ -53,7 +53,7 @@ class Dialect:
     answer: Callable[[Mapping[str, Any], Exchange, str], LLMResponse]
     """A checked answer of a provider as ours, with what was noted of its exchange."""
     counted: Callable[[Mapping[str, Any]], Any]
-    """A checked answer's count of tokens, in OpenAI's form or as an object of litellm's; for `pricing.list_price`."""
+    """A checked answer's count of tokens, in any form that `pricing.list_price` takes."""
     reading: Callable[[str], Reading]
     """What reads a stream of a provider."""
     cutter: Callable[[], Cutter]

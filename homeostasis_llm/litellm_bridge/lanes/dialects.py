@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import openai_dialect
+from . import gemini_dialect, openai_dialect
 from .dialect import Dialect
 
 
@@ -13,4 +13,4 @@ def dialect_of(provider: str) -> Dialect:
     return _OTHERS.get(provider, openai_dialect.DIALECT)
 
 
-_OTHERS: Mapping[str, Dialect] = {}
+_OTHERS: Mapping[str, Dialect] = {"gemini": gemini_dialect.DIALECT}

@@ -20,6 +20,7 @@ from ..exchange import Exchange, current_exchange
 from .dialect import Cutter, Event
 from .events import parsed
 from .full import FullCall
+from .gemini_requests import must_be_fetched
 from .plans import Arguments, Plan, Plans, steered
 from .requests import Ready, built
 
@@ -33,6 +34,8 @@ class DirectLane:
     def call(self, arguments: Arguments, *, stream: bool) -> DirectCall | None:
         """The call that asks as `litellm.completion` would; None where this lane does not know to do so."""
         if steered() or any(map(_has_file, arguments["messages"])) or (plan := self._plans.plan(arguments)) is None:
+            return None
+        if plan.provider == "gemini" and any(map(must_be_fetched, arguments["messages"])):
             return None
         messages = validate_and_fix_openai_messages(arguments["messages"])
         messages = plan.config.translate_developer_role_to_system_role(messages=messages)

@@ -52,6 +52,8 @@ _BY_SDK = frozenset(
     """.split()  # noqa: SIM905  # as above
 )
 _BY_HANDLER = frozenset({"deepseek", "fireworks_ai", "groq", "mistral", "openrouter", "together_ai", "xai"})
+_OF_THEIR_OWN = frozenset({"gemini"})
+"""Whose requests litellm builds outside of its configurations."""
 
 _ADDRESSES = {"openrouter": "https://openrouter.ai/api/v1"}
 """What litellm 1.106.2 adds outside of its configurations; without it, the request and its key would go to OpenAI."""
@@ -119,7 +121,7 @@ class Plans:
 
 
 def _planned(model: str, provider: str, api_base: str | None) -> Plan | None:
-    if provider not in _BY_SDK | _BY_HANDLER or (provider == "azure" and _GATEWAY in (api_base or "")):
+    if provider not in _BY_SDK | _BY_HANDLER | _OF_THEIR_OWN or (provider == "azure" and _GATEWAY in (api_base or "")):
         return None
     named, found, key, base = litellm.get_llm_provider(model, provider, api_base, _STANDS_FOR_A_KEY)
     base = base or _ADDRESSES.get(provider)

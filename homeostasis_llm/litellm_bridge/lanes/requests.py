@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from .gemini_requests import body_for_google, google_address
 from .plans import Arguments, Plan
 
 
@@ -28,7 +29,7 @@ class Ready(NamedTuple):
 
 def built(plan: Plan, arguments: Arguments, messages: list[Any], options: dict[str, Any], *, stream: bool) -> Ready:
     """The request for `messages` with `options`, which are its own to change."""
-    make = _by_sdk if plan.by_sdk else _by_handler
+    make = _by_sdk if plan.by_sdk else _to_google if plan.provider == "gemini" else _by_handler
     return make(plan, arguments, messages, options, stream=stream)
 
 
@@ -69,6 +70,18 @@ def _place(plan: Plan, sdk: Any, model: str) -> httpx.URL:
     if "/deployments" not in sdk.base_url.path:
         base = f"{base}/deployments/{model}"
     return _url(f"{base}/chat/completions?{httpx.QueryParams(sdk.default_query)}")
+
+
+def _to_google(
+    plan: Plan, arguments: Arguments, messages: list[Any], options: dict[str, Any], *, stream: bool
+) -> Ready:
+    headers = {
+        "Content-Type": "application/json",
+        "x-goog-api-key": arguments["api_key"],
+        **arguments.get("extra_headers", {}),
+    }
+    body = body_for_google(plan.model, messages, options)
+    return Ready(google_address(plan.api_base, plan.model, stream=stream), headers, _json(body))
 
 
 def _by_handler(
