@@ -121,6 +121,9 @@ def _told_in_band(exchange: Exchange, provider: str, model: str | None) -> LLMEr
     for event in reversed(list(tail_events(exchange))):
         if event.get("error") or event.get("type") in {"error", "response.failed"} or "errorCode" in event:
             return error_from_answer(exchange.status, exchange.headers, event, provider=provider, model=model)
+        delta = event.get("delta")  # Cohere's last word in a stream that failed
+        if isinstance(delta, dict) and delta.get("error"):
+            return error_from_answer(exchange.status, exchange.headers, delta, provider=provider, model=model)
     return None
 
 

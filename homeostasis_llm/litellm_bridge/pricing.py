@@ -24,13 +24,15 @@ _ANSWERING = frozenset({"chat", "responses", "completion"})
 
 
 def list_price(model: str, litellm_name: str, usage: Any) -> float | None:
-    """US dollars for `usage`: an object of litellm's, counts in OpenAI's form, or an answer in Google's.
+    """US dollars for `usage`: litellm's object, counts in OpenAI's form, an answer in Google's; or what makes these.
 
     None without a price in the list.
     """
     litellm = load_litellm()
     if usage is None or not {model, f"{litellm_name}/{model}"} & litellm.model_cost.keys():
         return None
+    if callable(usage):
+        usage = usage()
     if isinstance(usage, Mapping):
         google = litellm.VertexGeminiConfig  # it tells what was written and thought, in pictures and in sound
         usage = google.calculate_usage(usage) if "usageMetadata" in usage else litellm.Usage(**usage)

@@ -9,9 +9,12 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from homeostasis_llm import LLMMessage, LLMRequest
 from homeostasis_llm.catalog import all_facts
+from homeostasis_llm.litellm_bridge.pricing import list_price
+from homeostasis_llm.litellm_bridge.provider import LiteLLMProvider
 
 from ..loopback import Loopback
 from ..wild.wild_records import WILD, Record, Replay, Route, read_records, route_of
@@ -65,12 +68,19 @@ def recordings() -> dict[str, list[Record]]:
     return found
 
 
+class _Priced(LiteLLMProvider):
+    """It has its prices at any address."""
+
+    def _cost(self, model: str, usage: Any) -> float | None:
+        return list_price(model, self._litellm_name, usage)
+
+
 class Comparison:
     """Reads recordings on both lanes."""
 
     def __init__(self, loopback: Loopback) -> None:
         self._loopback = loopback
-        self._replay = Replay(loopback)
+        self._replay = Replay(loopback, _Priced)
         self._direct: dict[tuple[str, bool], bool] = {}
         """Whether an API's recordings take the direct lane at all, by its route's prefix and whether it streams."""
 

@@ -77,7 +77,7 @@ FETCHED = frozenset({"gemini"})
 
 def cases(provider: str) -> dict[str, Fields]:
     """All of them; `provider` is whose thoughts are handed back."""
-    known = {**_CASES, **_with_thoughts(provider)}
+    known = {**_CASES, **_with_thoughts(provider), **_OF_THEIR_OWN.get(provider, {})}
     return {about: fields for about, fields in known.items() if provider not in FETCHED or about != "image by URL"}
 
 
@@ -200,6 +200,42 @@ _CASES: dict[str, Fields] = {
         extra={"user": "ann", "a_field_of_its_own": 1},
     ),
 }
+
+
+_OF_THEIR_OWN: Mapping[str, Mapping[str, Fields]] = {
+    "anthropic": {
+        "tools that its servers run": _asking(
+            tools=[
+                {"type": "web_search_20250305", "name": "web_search", "max_uses": 2},
+                {"type": "web_fetch_20250910", "name": "web_fetch"},
+                {"type": "code_execution_20250825", "name": "code_execution"},
+                _CLOCK,
+            ]
+        ),
+        "the memory, and a shell": _asking(
+            tools=[{"type": "memory_20250818", "name": "memory"}, {"type": "bash_20250124", "name": "bash"}]
+        ),
+        "a name that tools may not have": _asking(tools=[Tool(name="a/b"), Tool(name="a_b")], tool_choice="a/b"),
+        "a tool that is told of when it is looked for": _asking(
+            tools=[
+                {"type": "tool_search_tool_regex_20251119", "name": "tool_search_tool_regex"},
+                {"type": "function", "function": {"name": "clock", "parameters": _PLACE}, "defer_loading": True},
+            ]
+        ),
+        "a server of tools": _asking(tools=[{"type": "url", "url": "https://tools.example", "name": "tools"}]),
+        "what is to be kept": _extra(cache_control={"type": "ephemeral"}),
+        "what is to be kept, by litellm": _extra(
+            cache_control_injection_points=[{"location": "message", "role": "user"}]
+        ),
+        "what is to be forgotten": _extra(context_management={"edits": [{"type": "clear_tool_uses_20250919"}]}),
+        "an effort": _extra(output_config={"effort": "low"}),
+        "adaptive thinking": _extra(thinking={"type": "adaptive"}),
+        "speed": _extra(speed="fast"),
+        "a container": _extra(container="container_1"),
+        "who asks": _extra(metadata={"user_id": "ann"}),
+    },
+}
+"""What only one of them can be asked."""
 
 
 def _with_thoughts(provider: str) -> dict[str, Fields]:

@@ -67,7 +67,7 @@ def differences(name: str, loopback: Loopback) -> Iterator[str]:
     """Where the direct lane's requests to one of the catalog's providers are others than the full lane's."""
     loopback.always(json=spoken_by(all_facts()[name].litellm_name).answer)
     yield from _compared(name, provider_of(name, loopback.url), _planned(name), loopback)
-    for about, options, environment in _SETTINGS + (_AZURES if name == "azure" else ()):
+    for about, options, environment in (*_SETTINGS, *_OWN_SETTINGS.get(name, ())):
         with environment_of(environment):
             provider = provider_of(name, loopback.url, **options)
             yield from _compared(f"{name}, {about}", provider, _few(name), loopback)
@@ -155,13 +155,22 @@ _SETTINGS: tuple[tuple[str, Mapping[str, Any], Mapping[str, str]], ...] = (
 )
 """What is the same in all of a provider's requests: arguments of the provider, variables of the environment."""
 
-_AZURES: tuple[tuple[str, Mapping[str, Any], Mapping[str, str]], ...] = (
-    ("an early version", {"api_version": "2023-05-15"}, {}),
-    ("a version of the environment", {"api_version": None}, {"AZURE_API_VERSION": "2024-02-01"}),
-    ("no version", {"api_version": None}, {}),
-    ("a token", {}, {"AZURE_OPENAI_AD_TOKEN": "a-token", "AZURE_AD_TOKEN": "another"}),
-)
-"""The same for Azure alone."""
+_OWN_SETTINGS: Mapping[str, tuple[tuple[str, Mapping[str, Any], Mapping[str, str]], ...]] = {
+    "azure": (
+        ("an early version", {"api_version": "2023-05-15"}, {}),
+        ("a version of the environment", {"api_version": None}, {"AZURE_API_VERSION": "2024-02-01"}),
+        ("no version", {"api_version": None}, {}),
+        ("a token", {}, {"AZURE_OPENAI_AD_TOKEN": "a-token", "AZURE_AD_TOKEN": "another"}),
+    ),
+    "anthropic": (
+        ("betas", {"headers": {"anthropic-beta": "context-1m-2025-08-07,weather-2025-01-01"}}, {}),
+        ("another version", {"headers": {"anthropic-version": "2023-01-01"}}, {}),
+        ("a session's token", {"api_key": "sk-ant-oat01-not-a-real-one"}, {}),
+        ("a token of the environment", {"api_key": None}, {"ANTHROPIC_AUTH_TOKEN": "a-token"}),
+        ("the address as it is", {}, {"LITELLM_ANTHROPIC_DISABLE_URL_SUFFIX": "true"}),
+    ),
+}
+"""The same for one of them alone."""
 
 
 def _planned(name: str) -> list[_Planned]:

@@ -4,37 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-Reply = Mapping[str, Any]
-"""As `Loopback` takes it."""
-
-
-class Spoken(NamedTuple):
-    """One dialect's."""
-
-    answer: Any
-    """To whatever is asked, also as a stream: what a lane makes of it is another question."""
-    failures: Mapping[str, Reply]
-    """What may come instead of an answer, by a name for it; each is read as a whole answer and as a stream."""
+from .replies import ANYBODYS, Reply, Spoken
+from .spoken_anthropic import ANTHROPIC
+from .spoken_cohere import COHERE
+from .spoken_ollama import OLLAMA
 
 
 def spoken_by(litellm_name: str) -> Spoken:
     """What a provider's server says; `litellm_name` is litellm's for it."""
     return _OTHERS.get(litellm_name, OPENAI)
 
-
-ANYBODYS: Mapping[str, Reply] = {
-    "a broken server": {"status": 500, "json": {"error": {"message": "Oops"}}},
-    "a proxy's page": {"status": 502, "body": "<html>Bad Gateway</html>", "headers": {"content-type": "text/html"}},
-    "nothing": {"status": 503, "body": ""},
-    "a redirect": {"status": 302, "headers": {"location": "https://elsewhere.example"}, "body": ""},
-    "a page instead of an answer": {"body": "<html>Log in</html>", "headers": {"content-type": "text/html"}},
-    "an empty answer": {"body": "", "headers": {"content-type": "application/json"}},
-    "another object": {"json": {"detail": "no"}},
-    "no connection": {"drop": True},
-}
-"""Failures that look alike in all dialects."""
 
 _OPENAI_BEGUN = """data: {"id":"1","object":"chat.completion.chunk","created":1,"model":"m",\
 "choices":[{"index":0,"delta":{"content":"He"}}]}
@@ -200,4 +181,4 @@ GOOGLE = Spoken(
     },
 )
 
-_OTHERS: Mapping[str, Spoken] = {"gemini": GOOGLE}
+_OTHERS: Mapping[str, Spoken] = {"anthropic": ANTHROPIC, "cohere_chat": COHERE, "gemini": GOOGLE, "ollama_chat": OLLAMA}

@@ -110,8 +110,8 @@ def _read(path: Path) -> list[Record]:
 class Replay:
     """Providers that ask a local server, which answers what was recorded."""
 
-    def __init__(self, loopback: Loopback) -> None:
-        self._loopback = loopback
+    def __init__(self, loopback: Loopback, kind: type[LiteLLMProvider] = LiteLLMProvider) -> None:
+        self._loopback, self._kind = loopback, kind
         self._providers: dict[str, LiteLLMProvider] = {}
 
     def close(self) -> None:
@@ -159,7 +159,7 @@ class Replay:
         route = route_of(record)
         assert isinstance(route, Route), route
         if route.name not in self._providers:
-            self._providers[route.name] = LiteLLMProvider(
+            self._providers[route.name] = self._kind(
                 route.name, KEY, base_url=self._loopback.url, api_version="2024-10-21"
             )
         wire = _body(record)

@@ -34,8 +34,9 @@ class Cutter(Protocol):
 class Reading(Protocol):
     """Reads the events of one stream."""
 
-    counted: Any
-    """As of `Dialect.counted`."""
+    @property
+    def counted(self) -> Any:
+        """As of `Dialect.counted`."""
 
     def chunks(self, events: Sequence[Event]) -> list[LLMChunk]:
         """What events add. Raises `InvalidRequestError` where our values refuse it."""
@@ -44,10 +45,20 @@ class Reading(Protocol):
         """What is known at the end."""
 
 
+def takes_as_written(options: dict[str, Any]) -> bool:
+    """Whether litellm would hand on what the provider writes."""
+    # With these it makes something else of an answer: text of a tool's call, a stream of what was none.
+    reshaped = [options.pop(name, False) for name in ("json_mode", "fake_stream")]
+    return not any(reshaped)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """One of them. Its functions are given what a provider wrote, unmended."""
 
+    takes: Callable[[dict[str, Any]], bool] = takes_as_written
+    """Whether answers to a request with these parameters, in the provider's words, are read; what among them only
+    told litellm how to read is taken out."""
     checked: Callable[[object], Event]
     """What it is given, where that is an answer or an event. Raises `ValueError` for an error, and for neither."""
     answer: Callable[[Mapping[str, Any], Exchange, str], LLMResponse]

@@ -33,7 +33,10 @@ class DirectLane:
 
     def call(self, arguments: Arguments, *, stream: bool) -> DirectCall | None:
         """The call that asks as `litellm.completion` would; None where this lane does not know to do so."""
-        if steered() or any(map(_has_file, arguments["messages"])) or (plan := self._plans.plan(arguments)) is None:
+        if steered() or (plan := self._plans.plan(arguments)) is None:
+            return None
+        fetched = _FETCHED.get(plan.provider, ())
+        if any(_is_fetched(part, fetched) for message in arguments["messages"] for part in _parts(message)):
             return None
         if plan.provider == "gemini" and any(map(must_be_fetched, arguments["messages"])):
             return None
@@ -42,13 +45,27 @@ class DirectLane:
         options = self._plans.options(plan, arguments, messages, stream=stream)
         if options is None:
             return None
-        return DirectCall(plan, arguments, built(plan, arguments, messages, options, stream=stream))
+        try:
+            ready = built(plan, arguments, messages, options, stream=stream)
+        except Exception as error:
+            litellm.exception_type(model=plan.model, original_exception=error, custom_llm_provider=plan.provider)
+            raise
+        return DirectCall(plan, arguments, ready)
 
 
-def _has_file(message: Mapping[str, Any]) -> bool:
-    # litellm fetches some, which must not be waited for in an event loop.
-    parts = message.get("content")
-    return isinstance(parts, list) and any(part.get("type") == "file" for part in parts)
+def _parts(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    content = message.get("content")
+    return content if isinstance(content, list) else []
+
+
+def _is_fetched(part: Mapping[str, Any], pictures: tuple[str, ...]) -> bool:
+    """Whether litellm may fetch what `part` names, which must not be waited for in an event loop."""
+    kind = part.get("type")
+    return kind == "file" or (kind == "image_url" and part["image_url"]["url"].startswith(pictures))
+
+
+_FETCHED: Mapping[str, tuple[str, ...]] = {"anthropic": ("http://",), "ollama_chat": ("http://", "https://")}
+"""How the addresses of pictures begin that litellm fetches; the others are for the provider to fetch."""
 
 
 class DirectCall:

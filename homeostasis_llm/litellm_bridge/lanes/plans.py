@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import litellm
-from litellm.main import _drop_anthropic_only_tool_keys, responses_api_bridge_check
+from litellm.main import _drop_anthropic_only_tool_keys, _is_claude_tool_target, responses_api_bridge_check
 from litellm.types.utils import LlmProviders, is_litellm_owned_kwarg
 from litellm.utils import (
     ProviderConfigManager,
@@ -40,7 +40,7 @@ _OURS = frozenset(
 _STEERING = frozenset(
     """
     stream stream_options deployment_id model_list base_url default_headers organization request_timeout shared_session
-    drop_params additional_drop_params
+    drop_params additional_drop_params cache_control_injection_points
     """.split()  # noqa: SIM905  # as above
 )
 """What `litellm.completion` heeds in ways of its own."""
@@ -51,11 +51,15 @@ _BY_SDK = frozenset(
     nscale nvidia_nim openai perplexity sambanova zai
     """.split()  # noqa: SIM905  # as above
 )
-_BY_HANDLER = frozenset({"deepseek", "fireworks_ai", "groq", "mistral", "openrouter", "together_ai", "xai"})
+_BY_HANDLER = frozenset(
+    """
+    anthropic cohere_chat deepseek fireworks_ai groq mistral ollama_chat openrouter together_ai xai
+    """.split()  # noqa: SIM905  # as above
+)
 _OF_THEIR_OWN = frozenset({"gemini"})
 """Whose requests litellm builds outside of its configurations."""
 
-_ADDRESSES = {"openrouter": "https://openrouter.ai/api/v1"}
+_ADDRESSES = {"cohere_chat": "https://api.cohere.com/v2/chat", "openrouter": "https://openrouter.ai/api/v1"}
 """What litellm 1.106.2 adds outside of its configurations; without it, the request and its key would go to OpenAI."""
 
 _GATEWAY = "gateway.ai.cloudflare.com"
@@ -128,6 +132,10 @@ def _planned(model: str, provider: str, api_base: str | None) -> Plan | None:
     mode, named = responses_api_bridge_check(model=named, custom_llm_provider=found, api_base=base)
     if found != provider or mode.get("mode") == "responses" or any(word in named for word in _LEADS_ASTRAY):
         return None
+    if provider == "cohere_chat":
+        named = named.replace("v2/", "")
+    if (dialect := dialect_of(provider, named)) is None:
+        return None
     return Plan(
         model=named,
         provider=provider,
@@ -135,7 +143,7 @@ def _planned(model: str, provider: str, api_base: str | None) -> Plan | None:
         own_key=None if key in {None, _STANDS_FOR_A_KEY} else key,
         config=ProviderConfigManager.get_provider_chat_config(model=named, provider=LlmProviders(provider)),
         by_sdk=provider in _BY_SDK,
-        dialect=dialect_of(provider),
+        dialect=dialect,
     )
 
 
@@ -146,7 +154,9 @@ def _mapped(
         return None
     said = copy.deepcopy(given)
     if "tools" in said:
-        said["tools"] = _drop_anthropic_only_tool_keys(validate_and_fix_openai_tools(said["tools"]))
+        said["tools"] = validate_and_fix_openai_tools(said["tools"])
+        if not _is_claude_tool_target(plan.provider, plan.model):
+            said["tools"] = _drop_anthropic_only_tool_keys(said["tools"])
     if "tool_choice" in said:
         said["tool_choice"] = validate_chat_completion_tool_choice(said["tool_choice"], plan.model)
     if "stop" in said:
@@ -161,9 +171,8 @@ def _mapped(
     options.pop("max_retries", None)
     if options.get("stream") is False:
         del options["stream"]
-    # With these, litellm makes something else of the answer: text of a tool's call, a stream of what was none.
-    reshaped = options.pop("json_mode", False) or options.pop("fake_stream", False)
-    return None if reshaped or plan.config.should_fake_stream(plan.model, stream, plan.provider) else options
+    read = plan.dialect.takes(options) and not plan.config.should_fake_stream(plan.model, stream, plan.provider)
+    return options if read else None
 
 
 def _bridged(plan: Plan, given: Mapping[str, Any]) -> bool:
@@ -205,6 +214,7 @@ def _concerns_us(callback: object) -> bool:
 _SWITCHES = """
     api_base headers organization proxy_auth model_alias_map model_fallbacks route_all_chat_openai_to_responses
     cache max_budget use_litellm_proxy secret_manager_client enable_preview_features
+    enable_anthropic_prompt_caching
     """.split()  # noqa: SIM905  # as above
 _CALLBACKS = """
     callbacks input_callback success_callback failure_callback _async_success_callback _async_failure_callback

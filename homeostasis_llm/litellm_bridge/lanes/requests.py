@@ -5,12 +5,15 @@ Import this only after `runtime.load_litellm`: it needs litellm itself.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import httpx
+from litellm.anthropic_beta_headers_manager import update_request_with_filtered_beta
+from litellm.secret_managers.main import get_secret, get_secret_bool
 
 from .gemini_requests import body_for_google, google_address
 from .plans import Arguments, Plan
@@ -29,7 +32,7 @@ class Ready(NamedTuple):
 
 def built(plan: Plan, arguments: Arguments, messages: list[Any], options: dict[str, Any], *, stream: bool) -> Ready:
     """The request for `messages` with `options`, which are its own to change."""
-    make = _by_sdk if plan.by_sdk else _to_google if plan.provider == "gemini" else _by_handler
+    make = _by_sdk if plan.by_sdk else _BY_OWN_HANDLER.get(plan.provider, _by_handler)
     return make(plan, arguments, messages, options, stream=stream)
 
 
@@ -128,7 +131,44 @@ def _by_handler(
     )
     if stream and config.supports_stream_param_in_request_body:
         body["stream"] = True
-    return Ready(_url(url), {"Content-Type": "application/json", **headers}, signed or _json(body))
+    # Of all, Ollama alone is not told by litellm what it is sent.
+    kind = {} if plan.provider == "ollama_chat" else {"Content-Type": "application/json"}
+    return Ready(_url(url), {**kind, **headers}, signed or _json(body))
+
+
+def _by_anthropics_handler(
+    plan: Plan, arguments: Arguments, messages: list[Any], options: dict[str, Any], *, stream: bool
+) -> Ready:
+    base = plan.api_base or get_secret("ANTHROPIC_API_BASE") or get_secret("ANTHROPIC_BASE_URL")
+    url = str(base or "https://api.anthropic.com/v1/messages")
+    if not url.endswith("/v1/messages") and not get_secret_bool("LITELLM_ANTHROPIC_DISABLE_URL_SUFFIX"):
+        url += "/v1/messages"
+    options.pop("stream", None)
+    told = _told(plan)
+    headers = plan.config.validate_environment(
+        api_key=arguments.get("api_key"),
+        headers=dict(arguments.get("extra_headers", {})),
+        model=plan.model,
+        messages=messages,
+        optional_params={**options, "is_vertex_request": False},
+        litellm_params=told,
+        api_base=url,
+    )
+    body = plan.config.transform_request(
+        model=plan.model,
+        messages=copy.deepcopy(messages),
+        optional_params={**options, "is_vertex_request": False},
+        litellm_params=told,
+        headers=headers,
+    )
+    headers, body = update_request_with_filtered_beta(headers=headers, request_data=body, provider=plan.provider)
+    if stream:
+        body["stream"] = True
+    return Ready(_url(url), headers, _json(body))
+
+
+_BY_OWN_HANDLER = {"anthropic": _by_anthropics_handler, "gemini": _to_google}
+"""Those of providers that litellm asks in code of their own."""
 
 
 def _told(plan: Plan) -> dict[str, Any]:
