@@ -53,7 +53,7 @@ class Plan:
     cases: tuple[Case, ...]
     growing: tuple[Growing, ...]
     start_rounds: int
-    """Of what targets are about; the other programs are started twice."""
+    """Of what targets are about; the other programs are started once, after a first time that does not count."""
     embedded_rounds: int
     embedded_tokens: int
     profile_times: int
@@ -148,16 +148,16 @@ def _scales() -> list[Case]:
             scaled(MESSAGES, size),
             Order(doing="calls", messages=size, characters=max(20, 20 * size)),
             clients=_SCALED,
-            seconds=5,
+            seconds=3,
         )
         for size in SCALES[MESSAGES]
     ]
     cases += [
-        Case(scaled(CHARACTERS, size), Order(doing="calls", characters=size), clients=_SCALED, seconds=6)
+        Case(scaled(CHARACTERS, size), Order(doing="calls", characters=size), clients=_SCALED, seconds=4)
         for size in SCALES[CHARACTERS]
     ]
     cases += [
-        Case(scaled(PROVIDERS, size), Order(doing="calls", providers=size), clients=CHOOSING, seconds=4)
+        Case(scaled(PROVIDERS, size), Order(doing="calls", providers=size), clients=CHOOSING, seconds=3)
         for size in SCALES[PROVIDERS]
     ]
     cases += [
@@ -165,7 +165,7 @@ def _scales() -> list[Case]:
             scaled(STREAMS, size),
             Order(doing="astreams", script="stream-50", at_once=size),
             clients=_AT_ONCE,
-            seconds=8,
+            seconds=5,
             least=2,
             fewest=size,
         )
@@ -180,7 +180,7 @@ def _growing(ours: int, theirs: int, streams: int, clients: tuple[str, ...] | No
     abandoned = Order(doing="grow_by_abandoned", script="stream-200", times=streams)
     return (
         Growing(CALLS, Order(doing="grow_by_calls", times=ours), chats),
-        Growing(CALLS, Order(doing="grow_by_calls", times=theirs, seconds=6), peers),
+        Growing(CALLS, Order(doing="grow_by_calls", times=theirs, seconds=5), peers),
         Growing(ABANDONED, abandoned, chats),
-        Growing(ABANDONED, replace(abandoned, times=min(streams, 300), seconds=6), peers),
+        Growing(ABANDONED, replace(abandoned, times=min(streams, 300), seconds=5), peers),
     )

@@ -115,7 +115,7 @@ def profiled(hand: Hand, orders: dict[str, Order], failed: Failed) -> dict[str, 
 
 def _closing(hand: Hand, order: Order, what: str, failed: Failed) -> Any:
     try:
-        return _answer(hand, order, what, failed, patience=60 + order.seconds * 3)  # it imports first
+        return _answer(hand, order, what, failed, patience=30 + order.seconds * 3)  # it imports first
     finally:
         hand.close()
 

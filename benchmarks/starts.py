@@ -99,7 +99,7 @@ def programs(url: str, *, few: bool) -> dict[str, list[str]]:
     return found
 
 
-_SELDOM = 2
+_SELDOM = 1
 """Rounds of what is not in `_OFTEN`: some of it takes many seconds."""
 
 
@@ -112,7 +112,7 @@ class Starts:
         self._failed = failed
 
     def run(self, rounds: int) -> dict[str, list[float]]:
-        """Seconds of each run: `rounds` of the short programs, two of the others. What fails is left out, and said."""
+        """Seconds of each run: `rounds` of the short programs, one of the others. What fails is left out, and said."""
         found: dict[str, list[float]] = {name: [] for name in self._programs}
         for each in range(rounds + 1):
             for name, argv in self._programs.items():
