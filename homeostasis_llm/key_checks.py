@@ -13,14 +13,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pydantic import SecretStr
-
 from .catalog import ProviderFacts, canonical_name, facts_of
 from .endpoints import base_url_from_environment
 from .errors import BrokenPluginError, LLMError
 from .keys.lookup import KeyStatus, Where, find_keys, key_status
 from .keys.probe import DEFAULT_SECONDS, acheck_key, check_key
 from .keys.questions import is_somebodys
+from .keys.sealed import Sealed
 from .places import place_of
 from .redaction import redact
 
@@ -46,7 +45,7 @@ class Subject:
     """A key to be checked, or that there is none."""
 
     provider: str
-    secret: SecretStr | None
+    secret: Sealed | None
     """None where there is none and one is needed; empty where none may be needed."""
     source: str | None = None
     """Where the key was found, for people."""
@@ -116,7 +115,7 @@ def subjects(
             continue
         options = _options(name, loaded)
         listed += [
-            Subject(provider=name, secret=key.secret, source=key.source, label=key.label, options=options)
+            Subject(provider=name, secret=key.sealed, source=key.source, label=key.label, options=options)
             for key in keys.get(name) or filter(None, [statuses[name].found])
         ] or [_without_key(one, statuses[name], options)]
     return listed
@@ -222,7 +221,7 @@ def _without_key(one: _Described, status: KeyStatus, options: Mapping[str, Any])
     return Subject(
         provider=one.name,
         # A gateway may want none.
-        secret=SecretStr("") if one.needs_key is False or elsewhere else None,
+        secret=Sealed("") if one.needs_key is False or elsewhere else None,
         missing=f"No key was found{f' ({status.problem})' if status.problem else ''}.",
         advice=f"Run `homeostasis llm set-key {one.name}`, or set {' or '.join(status.variables)}{made}.",
         options=options,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
-from pydantic import SecretStr
+from .sealed import Sealed
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 
 class SourceKind(StrEnum):
@@ -24,12 +27,19 @@ class SourceKind(StrEnum):
 class FoundKey:
     """A key, and for people where it was. Copies share the key; there are no pickles of it."""
 
-    secret: SecretStr
+    sealed: Sealed
     source: str
     """As in `environment variable OPENAI_API_KEY`."""
     kind: SourceKind
     label: str | None = None
     """Which of several keys of the provider; None for the one without a label."""
+
+    @property
+    def secret(self) -> SecretStr:
+        """The key, as all else in this package takes it."""
+        from pydantic import SecretStr
+
+        return SecretStr(self.sealed.get_secret_value())
 
     def __copy__(self) -> Self:
         return self

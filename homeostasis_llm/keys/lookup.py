@@ -13,18 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import SecretStr
-
 from ..catalog import canonical_name, facts_of, in_variables, our_variable, plain_name
 from ..litellm_names import litellm_names, openai_like
 from ..places import config_path
 from ..redaction import remember
 from .errors import SourceTroubleError
 from .found import FoundKey, KeyStatus, SourceKind, SourceReport
-from .ring import READ_SECONDS as KEYRING_SECONDS
-from .ring import SERVICE
+from .keyring_facts import READ_SECONDS as KEYRING_SECONDS
+from .keyring_facts import SERVICE
+from .sealed import Sealed
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from ..config import ProviderSettings, Settings
 
 __all__ = [
@@ -74,7 +75,7 @@ def find_keys(provider: str, where: Where | None = None) -> list[FoundKey]:
             continue
         found = next((report.found for report in map(_ask, places) if report.found is not None), None)
         default_is_found = default_is_found or (label is None and found is not None)
-        if found is not None and found.secret not in [key.secret for key in keys]:
+        if found is not None and found.sealed not in [key.sealed for key in keys]:
             keys.append(found)
     return keys
 
@@ -167,7 +168,7 @@ class _Place:
 
     kind: SourceKind
     source: str
-    read: Callable[[], SecretStr | None]
+    read: Callable[[], SecretStr | Sealed | None]
     """Gives what is there, or None; raises `SourceTroubleError`."""
     label: str | None = None
 
@@ -182,7 +183,7 @@ def _ask(place: _Place) -> SourceReport:
     if not key:
         return SourceReport(place.kind, place.source, place.label)
     remember(key)
-    found = FoundKey(SecretStr(key), place.source, place.kind, place.label)
+    found = FoundKey(Sealed(key), place.source, place.kind, place.label)
     return SourceReport(place.kind, place.source, place.label, found)
 
 
@@ -267,8 +268,8 @@ class _Search:
 
 
 def _in_environment(variable: str) -> _Place:
-    def read() -> SecretStr | None:
-        return SecretStr(os.environ.get(variable, ""))
+    def read() -> Sealed:
+        return Sealed(os.environ.get(variable, ""))
 
     return _Place(SourceKind.ENVIRONMENT, f"environment variable {variable}", read)
 

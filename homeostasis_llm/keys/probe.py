@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from ..provider import LLMProviderInterface
+    from .sealed import Sealed
 
 DEFAULT_SECONDS = 10.0
 """How long a question may take, from the look-up of the host to the last byte of the answer."""
@@ -29,7 +30,7 @@ DEFAULT_SECONDS = 10.0
 
 def check_key(
     provider: str | ProviderFacts | LLMProviderInterface,
-    api_key: str | SecretStr,
+    api_key: str | SecretStr | Sealed,
     *,
     base_url: str | None = None,
     headers: Mapping[str, str] | None = None,
@@ -62,7 +63,7 @@ def check_key(
 
 async def acheck_key(
     provider: str | ProviderFacts | LLMProviderInterface,
-    api_key: str | SecretStr,
+    api_key: str | SecretStr | Sealed,
     *,
     base_url: str | None = None,
     headers: Mapping[str, str] | None = None,

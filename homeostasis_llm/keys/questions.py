@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from ..provider import LLMProviderInterface
+    from .sealed import Sealed
 
 _PLUGINS = "homeostasis_llm.providers"
 """`plugins.GROUP`; importing it from there would bring pydantic along, and take longer than the question."""
@@ -55,7 +56,7 @@ class Matter:
     def of(
         cls,
         provider: str | ProviderFacts | LLMProviderInterface,
-        api_key: str | SecretStr,
+        api_key: str | SecretStr | Sealed,
         *,
         base_url: str | None,
         headers: Mapping[str, str] | None,

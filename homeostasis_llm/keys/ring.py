@@ -20,12 +20,7 @@ from .bounded import Attempt
 from .encrypted_file import BACKEND as ENCRYPTED_FILE
 from .encrypted_file import BUSY_SECONDS, EncryptedFile
 from .errors import SourceTroubleError
-
-SERVICE = "homeostasis-llm"
-"""The service under which the keyring has our keys; the user name is the provider's name."""
-
-READ_SECONDS = 5.0
-"""How long the keyring may take to answer: it may be waiting for somebody to unlock it."""
+from .keyring_facts import READ_SECONDS, SERVICE
 
 WRITE_SECONDS = 30.0
 """How long it may take to store or remove a key: somebody is there, and may have to type a password first."""

@@ -94,7 +94,7 @@ def test_what_needs_no_key_does_not_load_the_keyring(child_environment: dict[str
     assert step.run.returncode == 0, step.run.stderr
 
 
-def test_checking_a_key_of_the_environment_loads_httpx_and_neither_keyring_nor_an_engine(
+def test_checking_a_key_of_the_environment_loads_httpx_and_neither_keyring_nor_pydantic_nor_an_engine(
     child_environment: dict[str, str], tmp_path: Path
 ) -> None:
     # Nobody listens on the port that the system keeps for nothing.
@@ -104,7 +104,7 @@ def test_checking_a_key_of_the_environment_loads_httpx_and_neither_keyring_nor_a
 
     assert "unreachable" in step.run.stdout
     assert "httpx" in step.modules
-    assert step.modules & {*ENGINES, "keyring"} == set()
+    assert step.modules & {*ENGINES, "keyring", "pydantic"} == set()
 
 
 def test_a_command_that_uses_http_does_not_load_the_command_line_of_httpx(
