@@ -34,8 +34,9 @@ _SOME_MODEL = "some-model"
 Way = tuple[bool, bool]
 """Whether as a stream, and whether from an event loop."""
 
-_FEW_OF = {"bedrock": "us.amazon.nova-pro-v1:0"}
-"""Instead of some model: what litellm does not know there, it asks over another API."""
+_FEW_OF = {"bedrock": ("us.amazon.nova-pro-v1:0", "tools")}
+"""Instead of some model, and of everything: what litellm does not know there, it asks over another API; and not all
+can be asked of any model there."""
 
 _Planned = tuple[str, str, Fields, Way]
 """A model, and what it is asked."""
@@ -217,11 +218,8 @@ def _planned(name: str) -> list[_Planned]:
 
 def _few(name: str) -> list[_Planned]:
     known = cases(name)
-    return [
-        (_FEW_OF.get(name, _SOME_MODEL), about, known[about], way)
-        for about in ("plain", "everything")
-        for way in ((False, False), (True, True))
-    ]
+    model, most = _FEW_OF.get(name, (_SOME_MODEL, "everything"))
+    return [(model, about, known[about], way) for about in ("plain", most) for way in ((False, False), (True, True))]
 
 
 def _compared(name: str, provider: LLMProviderInterface, planned: list[_Planned], loopback: Loopback) -> Iterator[str]:
