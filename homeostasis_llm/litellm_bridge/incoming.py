@@ -40,9 +40,12 @@ _SERVER_CALL_IDS = ("srvtoolu_",)
 _REASONING_KEYS = ("thinking_blocks", "reasoning_details", "reasoning_items")
 
 
-def read_response(answer: Any, exchange: Exchange, provider: str) -> LLMResponse:
-    """A whole answer from litellm's `ModelResponse`."""
-    raw = _raw_answer(exchange)
+def read_response(
+    answer: Any, exchange: Exchange, provider: str, *, raw: Mapping[str, Any] | None = None
+) -> LLMResponse:
+    """A whole answer from litellm's `ModelResponse`; `raw` is the provider's, where the exchange need not be asked."""
+    if raw is None:
+        raw = _raw_answer(exchange)
     choice = next(iter(answer.choices), None)
     message = getattr(choice, "message", None)
     calls = [_call(call) for call in _called(message)]

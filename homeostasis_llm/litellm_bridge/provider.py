@@ -290,9 +290,8 @@ class LiteLLMProvider(LLMProviderInterface):
 
             with _making:  # of many first calls at once, each in a thread, all are to have the same
                 if self._clients is None:
-                    self._clients = Clients(
-                        self._litellm_name, self._key_to_send() or "", self._sdk_url(), self._api_version
-                    )
+                    key = self._key_to_send() or _NO_KEY  # who signs is asked by no SDK, but that refuses to have none
+                    self._clients = Clients(self._litellm_name, key, self._sdk_url(), self._api_version)
         return self._clients
 
     async def _amade_clients(self) -> Clients:

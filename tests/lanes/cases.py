@@ -71,7 +71,7 @@ def _extra(**extra: Any) -> Fields:
     return _asking(extra=extra)
 
 
-FETCHED = frozenset({"gemini"})
+FETCHED = frozenset({"bedrock", "gemini"})
 """Providers for whom litellm fetches pictures: those requests take the full lane, and tests have no network."""
 
 
@@ -234,6 +234,22 @@ _OF_THEIR_OWN: Mapping[str, Mapping[str, Fields]] = {
         "a container": _extra(container="container_1"),
         "who asks": _extra(metadata={"user_id": "ann"}),
     },
+    "bedrock": {
+        "a guardrail": _extra(
+            guardrailConfig={"guardrailIdentifier": "g1", "guardrailVersion": "1", "trace": "enabled"}
+        ),
+        "speed": _extra(performanceConfig={"latency": "optimized"}),
+        "what is noted of it": _extra(requestMetadata={"team": "a"}),
+        "a tier": _extra(serviceTier={"type": "flex"}),
+        "fields of the model's own": _extra(additionalModelRequestFields={"x": 1}),
+        "a name that tools may not have": _asking(tools=[Tool(name="a/b"), Tool(name="a_b")], tool_choice="a/b"),
+        "a tool of the name that JSON has": _asking(tools=[Tool(name="json_tool_call")]),
+        "another region": _extra(aws_region_name="eu-west-1"),
+        "a profile": _extra(model_id="arn:aws:bedrock:eu-west-1:1:application-inference-profile/a"),
+        "what is to be kept, by litellm": _extra(
+            cache_control_injection_points=[{"location": "message", "role": "user"}]
+        ),
+    },
 }
 """What only one of them can be asked."""
 
@@ -334,6 +350,9 @@ MODELS: dict[str, tuple[str, ...]] = {
         "us.amazon.nova-pro-v1:0",
         "meta.llama3-3-70b-instruct-v1:0",
         "invoke/anthropic.claude-3-5-sonnet-20240620-v1:0",
+        "us.deepseek.r1-v1:0",
+        "openai.gpt-oss-120b-1:0",
+        "ai21.jamba-1-5-large-v1:0",
     ),
     "moonshot": ("moonshot-v1-8k", "kimi-k2.5", "kimi-thinking-preview"),
     "dashscope": ("qwen-plus", "qwq-32b"),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import json
 import os
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from pydantic import ValidationError
@@ -32,6 +33,10 @@ _SOME_MODEL = "some-model"
 
 Way = tuple[bool, bool]
 """Whether as a stream, and whether from an event loop."""
+
+_FEW_OF = {"bedrock": ("us.amazon.nova-pro-v1:0", "tools")}
+"""Instead of some model, and of everything: what litellm does not know there, it asks over another API; and not all
+can be asked of any model there."""
 
 _Planned = tuple[str, str, Fields, Way]
 """A model, and what it is asked."""
@@ -68,7 +73,7 @@ def differences(name: str, loopback: Loopback) -> Iterator[str]:
     loopback.always(json=spoken_by(all_facts()[name].litellm_name).answer)
     yield from _compared(name, provider_of(name, loopback.url), _planned(name), loopback)
     for about, options, environment in (*_SETTINGS, *_OWN_SETTINGS.get(name, ())):
-        with environment_of(environment):
+        with environment_of(environment), one_moment() if "AWS_ACCESS_KEY_ID" in environment else nullcontext():
             provider = provider_of(name, loopback.url, **options)
             yield from _compared(f"{name}, {about}", provider, _few(name), loopback)
 
@@ -124,6 +129,19 @@ def environment_of(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
+def one_moment() -> Iterator[None]:
+    """For AWS's signatures it is one moment: so those of both lanes can be compared whole."""
+    from botocore import auth
+
+    clock, moment = auth.get_current_datetime, dt.datetime(2026, 1, 1, tzinfo=dt.UTC).replace(tzinfo=None)
+    auth.get_current_datetime = lambda **_: moment
+    try:
+        yield
+    finally:
+        auth.get_current_datetime = clock
+
+
+@contextmanager
 def any_certificate() -> Iterator[None]:
     """New clients take any, for only a proxy of the test's own is asked."""
     from homeostasis_llm.litellm_bridge import clients  # it imports litellm, which load_litellm is to do first
@@ -139,7 +157,8 @@ def any_certificate() -> Iterator[None]:
 
 
 _SETTINGS: tuple[tuple[str, Mapping[str, Any], Mapping[str, str]], ...] = (
-    ("without a key", {"api_key": None}, {}),
+    # It keeps AWS's SDK from asking the machine that it might run on.
+    ("without a key", {"api_key": None}, {"AWS_EC2_METADATA_DISABLED": "true"}),
     ("headers", {"headers": {"X-Team": "a", "HTTP-Referer": "https://mine.example"}}, {}),
     (
         "environment",
@@ -155,12 +174,24 @@ _SETTINGS: tuple[tuple[str, Mapping[str, Any], Mapping[str, str]], ...] = (
 )
 """What is the same in all of a provider's requests: arguments of the provider, variables of the environment."""
 
+_ACCOUNT = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "not-a-real-secret", "AWS_REGION": "eu-west-1"}
+
 _OWN_SETTINGS: Mapping[str, tuple[tuple[str, Mapping[str, Any], Mapping[str, str]], ...]] = {
     "azure": (
         ("an early version", {"api_version": "2023-05-15"}, {}),
         ("a version of the environment", {"api_version": None}, {"AZURE_API_VERSION": "2024-02-01"}),
         ("no version", {"api_version": None}, {}),
         ("a token", {}, {"AZURE_OPENAI_AD_TOKEN": "a-token", "AZURE_AD_TOKEN": "another"}),
+    ),
+    "bedrock": (
+        ("signed", {"api_key": None}, _ACCOUNT),
+        ("signed for a session", {"api_key": None}, {**_ACCOUNT, "AWS_SESSION_TOKEN": "a-token"}),
+        ("signed for litellm's region", {"api_key": None}, {**_ACCOUNT, "AWS_REGION_NAME": "us-gov-west-1"}),
+        ("signed with headers", {"api_key": None, "headers": {"x-amzn-team": "a", "X-Team": "b"}}, _ACCOUNT),
+        ("signed by another", {"api_key": None, "headers": {"Authorization": "Bearer a-token"}}, _ACCOUNT),
+        ("a key and an account", {}, _ACCOUNT),
+        ("a key of the environment", {"api_key": None}, {"AWS_BEARER_TOKEN_BEDROCK": "a-key-of-the-environment"}),
+        ("betas", {"headers": {"anthropic-beta": "context-1m-2025-08-07,weather-2025-01-01"}}, {}),
     ),
     "anthropic": (
         ("betas", {"headers": {"anthropic-beta": "context-1m-2025-08-07,weather-2025-01-01"}}, {}),
@@ -187,11 +218,8 @@ def _planned(name: str) -> list[_Planned]:
 
 def _few(name: str) -> list[_Planned]:
     known = cases(name)
-    return [
-        (_SOME_MODEL, about, known[about], way)
-        for about in ("plain", "everything")
-        for way in ((False, False), (True, True))
-    ]
+    model, most = _FEW_OF.get(name, (_SOME_MODEL, "everything"))
+    return [(model, about, known[about], way) for about in ("plain", most) for way in ((False, False), (True, True))]
 
 
 def _compared(name: str, provider: LLMProviderInterface, planned: list[_Planned], loopback: Loopback) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from .replies import ANYBODYS, Reply, Spoken
 from .spoken_anthropic import ANTHROPIC
+from .spoken_bedrock import BEDROCK
 from .spoken_cohere import COHERE
 from .spoken_ollama import OLLAMA
 
@@ -181,4 +182,10 @@ GOOGLE = Spoken(
     },
 )
 
-_OTHERS: Mapping[str, Spoken] = {"anthropic": ANTHROPIC, "cohere_chat": COHERE, "gemini": GOOGLE, "ollama_chat": OLLAMA}
+_OTHERS: Mapping[str, Spoken] = {
+    "anthropic": ANTHROPIC,
+    "bedrock": BEDROCK,
+    "cohere_chat": COHERE,
+    "gemini": GOOGLE,
+    "ollama_chat": OLLAMA,
+}

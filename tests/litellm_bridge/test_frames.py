@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from homeostasis_llm import LLMChunk, LLMConnectionError, LLMProviderInterface, LLMResponse, RateLimitError
-from homeostasis_llm.litellm_bridge.frames import framed_events
+from homeostasis_llm.litellm_bridge.frames import frame_at, framed_events
 from homeostasis_llm.litellm_bridge.provider import LiteLLMProvider
 from homeostasis_llm.response import merge_chunks
 
@@ -188,3 +188,22 @@ def test_a_payload_that_is_no_json_is_passed_over() -> None:
     assert list(framed_events(_frame({"bytes": base64.b64encode(b"\xff plain").decode()}) + _frame({"a": 1}))) == [
         {"a": 1}
     ]
+
+
+def test_a_frame_is_known_to_be_damaged() -> None:
+    wire = _frame({"a": 1})
+    damaged = wire[:-6] + bytes([wire[-6] ^ 1]) + wire[-5:]
+
+    whole, broken = frame_at(wire, 0), frame_at(damaged, 0)
+
+    assert whole is not None
+    assert broken is not None
+    assert (whole.intact, broken.intact) == (True, False)
+    with pytest.raises(ValueError, match="no frame"):
+        frame_at(wire, 1)
+
+
+def test_a_frame_that_would_not_hold_itself_is_none() -> None:
+    prelude = struct.pack(">II", 0, 0)
+
+    assert list(framed_events(prelude + struct.pack(">I", zlib.crc32(prelude)) + _frame({"a": 1}))) == [{"a": 1}]

@@ -56,6 +56,8 @@ def takes_as_written(options: dict[str, Any]) -> bool:
 class Dialect:
     """One of them. Its functions are given what a provider wrote, unmended."""
 
+    told: Callable[[Mapping[str, Any]], Dialect] | None = None
+    """What it is for answers to a request with these parameters, as of `takes`, where they change it."""
     takes: Callable[[dict[str, Any]], bool] = takes_as_written
     """Whether answers to a request with these parameters, in the provider's words, are read; what among them only
     told litellm how to read is taken out."""

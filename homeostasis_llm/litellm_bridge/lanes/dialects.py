@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import anthropic_dialect, cohere_dialect, gemini_dialect, ollama_dialect, openai_dialect
+from . import anthropic_dialect, cohere_dialect, converse_dialect, gemini_dialect, ollama_dialect, openai_dialect
 from .dialect import Dialect
 
 
@@ -13,6 +13,8 @@ def dialect_of(provider: str, model: str) -> Dialect | None:
 
     None where it is known that we cannot read it.
     """
+    if provider == "bedrock":
+        return converse_dialect.dialect(model)
     if provider == "cohere_chat":
         return None if "v1/" in model else cohere_dialect.dialect(model)
     return _OTHERS.get(provider, openai_dialect.DIALECT)

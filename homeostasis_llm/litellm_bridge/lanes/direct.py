@@ -17,6 +17,7 @@ from litellm.utils import validate_and_fix_openai_messages
 
 from ...response import LLMResponse
 from ..exchange import Exchange, current_exchange
+from .converse_requests import is_plain
 from .dialect import Cutter, Event
 from .events import parsed
 from .full import FullCall
@@ -40,11 +41,15 @@ class DirectLane:
             return None
         if plan.provider == "gemini" and any(map(must_be_fetched, arguments["messages"])):
             return None
+        if plan.provider == "bedrock" and not is_plain(arguments):
+            return None
         messages = validate_and_fix_openai_messages(arguments["messages"])
         messages = plan.config.translate_developer_role_to_system_role(messages=messages)
         options = self._plans.options(plan, arguments, messages, stream=stream)
         if options is None:
             return None
+        if plan.dialect.told is not None:
+            plan = plan._replace(dialect=plan.dialect.told(options))
         try:
             ready = built(plan, arguments, messages, options, stream=stream)
         except Exception as error:
@@ -64,7 +69,11 @@ def _is_fetched(part: Mapping[str, Any], pictures: tuple[str, ...]) -> bool:
     return kind == "file" or (kind == "image_url" and part["image_url"]["url"].startswith(pictures))
 
 
-_FETCHED: Mapping[str, tuple[str, ...]] = {"anthropic": ("http://",), "ollama_chat": ("http://", "https://")}
+_FETCHED: Mapping[str, tuple[str, ...]] = {
+    "anthropic": ("http://",),
+    "bedrock": ("http://", "https://"),
+    "ollama_chat": ("http://", "https://"),
+}
 """How the addresses of pictures begin that litellm fetches; the others are for the provider to fetch."""
 
 

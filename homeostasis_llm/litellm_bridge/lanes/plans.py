@@ -24,6 +24,7 @@ from litellm.utils import (
     validate_openai_optional_params,
 )
 
+from .converse_requests import asks_converse
 from .dialect import Dialect
 from .dialects import dialect_of
 from .full import STREAMED
@@ -56,7 +57,7 @@ _BY_HANDLER = frozenset(
     anthropic cohere_chat deepseek fireworks_ai groq mistral ollama_chat openrouter together_ai xai
     """.split()  # noqa: SIM905  # as above
 )
-_OF_THEIR_OWN = frozenset({"gemini"})
+_OF_THEIR_OWN = frozenset({"bedrock", "gemini"})
 """Whose requests litellm builds outside of its configurations."""
 
 _ADDRESSES = {"cohere_chat": "https://api.cohere.com/v2/chat", "openrouter": "https://openrouter.ai/api/v1"}
@@ -131,6 +132,8 @@ def _planned(model: str, provider: str, api_base: str | None) -> Plan | None:
     base = base or _ADDRESSES.get(provider)
     mode, named = responses_api_bridge_check(model=named, custom_llm_provider=found, api_base=base)
     if found != provider or mode.get("mode") == "responses" or any(word in named for word in _LEADS_ASTRAY):
+        return None
+    if provider == "bedrock" and not asks_converse(named):
         return None
     if provider == "cohere_chat":
         named = named.replace("v2/", "")

@@ -15,6 +15,7 @@ import httpx
 from litellm.anthropic_beta_headers_manager import update_request_with_filtered_beta
 from litellm.secret_managers.main import get_secret, get_secret_bool
 
+from .converse_requests import converse_request
 from .gemini_requests import body_for_google, google_address
 from .plans import Arguments, Plan
 
@@ -167,7 +168,14 @@ def _by_anthropics_handler(
     return Ready(_url(url), headers, _json(body))
 
 
-_BY_OWN_HANDLER = {"anthropic": _by_anthropics_handler, "gemini": _to_google}
+def _to_converse(
+    plan: Plan, arguments: Arguments, messages: list[Any], options: dict[str, Any], *, stream: bool
+) -> Ready:
+    url, headers, body = converse_request(plan.config, plan.model, arguments, messages, options, stream=stream)
+    return Ready(_url(url), headers, body)
+
+
+_BY_OWN_HANDLER = {"anthropic": _by_anthropics_handler, "bedrock": _to_converse, "gemini": _to_google}
 """Those of providers that litellm asks in code of their own."""
 
 
