@@ -147,8 +147,8 @@ class ToolCallFragment(Value):
     @classmethod
     def of(cls, call: ToolCall, *, index: int, server: bool = False) -> ToolCallFragment:
         """A whole call as one piece."""
-        arguments = json.dumps(call.arguments) if call.invalid_arguments is None else call.invalid_arguments
-        return cls(index=index, id=call.id, name=call.name, arguments=arguments, payload=call.payload, server=server)
+        arguments, payload = call.arguments_text, call.payload
+        return cls(index=index, id=call.id, name=call.name, arguments=arguments, payload=payload, server=server)
 
     def to_call(self) -> ToolCall:
         """The whole call, once all its pieces are added up."""

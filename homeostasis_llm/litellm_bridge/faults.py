@@ -167,8 +167,10 @@ def _why(error: BaseException) -> str:
 
 def _first_line(error: BaseException) -> str:
     """What the innermost exception says, without litellm's labels in front and its traceback below."""
-    *_, innermost = chain(error)
+    *_, innermost = (link for link in chain(error) if not isinstance(link, StopIteration))
     lines = str(innermost).strip().splitlines() or [type(innermost).__name__]
     said = lines[0].partition(" To drop these")[0]  # advice on settings of litellm's that are not ours to offer
     said = redact(said)  # before it is cut, so that no half of a key survives
-    return re.sub(r"^(litellm\.)?\w*(Error|Exception)\b( -|:) ", "", said)[:300]
+    said = re.sub(r"^(litellm\.)?\w*(Error|Exception)\b( -|:) ", "", said)[:300]
+    # What was looked for and missed is no sentence.
+    return f"{type(innermost).__name__}: {said}" if isinstance(innermost, LookupError) else said

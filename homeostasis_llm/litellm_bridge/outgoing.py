@@ -26,10 +26,17 @@ _AUDIO_FORMATS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3",
 """Names that chat completions use in place of media types; of others, the part after the slash."""
 
 
-def completion_arguments(request: LLMRequest, provider: str, default_model: str) -> dict[str, Any]:
+_TAKE_OBJECTS = ("anthropic", "bedrock", "gemini", "ollama", "vertex_ai")
+"""How litellm's names begin of those whose APIs take the arguments of a call as an object, and not as its text."""
+
+
+def completion_arguments(
+    request: LLMRequest, provider: str, default_model: str, *, litellm_name: str = ""
+) -> dict[str, Any]:
     """What `request` says, in the words of `litellm.completion`; only what was said is in it.
 
-    Raises `InvalidRequestError` where `extra` repeats what has a field of its own.
+    `provider` is our own name for who is asked, `litellm_name` litellm's, where that is another. Raises
+    `InvalidRequestError` where `extra` repeats what has a field of its own.
     """
     if clash := sorted(_RESERVED & request.extra.keys()):
         raise InvalidRequestError(
@@ -50,20 +57,20 @@ def completion_arguments(request: LLMRequest, provider: str, default_model: str)
     }
     return {
         "model": request.model if request.model is not None else default_model,
-        "messages": [_message(message, provider) for message in request.conversation()],
+        "messages": [_message(message, provider, litellm_name or provider) for message in request.conversation()],
         **{name: given for name, given in said.items() if given is not None},
         **request.extra,
     }
 
 
-def _message(message: LLMMessage, provider: str) -> dict[str, Any]:
+def _message(message: LLMMessage, provider: str, litellm_name: str) -> dict[str, Any]:
     written: dict[str, Any] = {"role": message.role, "content": _content(message)}
     if message.name is not None:
         written["name"] = message.name
     if message.tool_call_id is not None:
         written["tool_call_id"] = message.tool_call_id
     if message.tool_calls:
-        written["tool_calls"] = [_tool_call(call, provider) for call in message.tool_calls]
+        written["tool_calls"] = [_tool_call(call, provider, litellm_name) for call in message.tool_calls]
     reasoning = message.reasoning
     # Signatures and encrypted thoughts mean something only to whom they came from; others refuse them.
     if reasoning is not None and reasoning.provider == provider:
@@ -110,18 +117,23 @@ def _file(part: FilePart) -> dict[str, Any]:
     return {name: given for name, given in told.items() if given is not None}
 
 
-def _tool_call(call: ToolCall, provider: str) -> dict[str, Any]:
-    arguments = json.dumps(call.arguments) if call.invalid_arguments is None else call.invalid_arguments
+def _tool_call(call: ToolCall, provider: str, litellm_name: str) -> dict[str, Any]:
     payload = dict(call.payload or {}) if call.provider in {"", provider} else {}
     # Google signs thoughts there, at its endpoint of OpenAI's form. Source: ai.google.dev/gemini-api/docs/openai.
     extra = payload.pop("extra_content", None)
     return {
         "id": call.id,
         "type": "function",
-        "function": {"name": call.name, "arguments": arguments},
+        "function": {"name": call.name, "arguments": _arguments(call, litellm_name)},
         **({"extra_content": extra} if extra else {}),
         **({"provider_specific_fields": payload} if payload else {}),
     }
+
+
+def _arguments(call: ToolCall, litellm_name: str) -> str:
+    if call.invalid_arguments is not None and litellm_name.startswith(_TAKE_OBJECTS):
+        return json.dumps(call.arguments_object, ensure_ascii=False)  # of another text litellm makes none, and raises
+    return call.arguments_text
 
 
 def _tool(tool: Tool | dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -132,10 +131,7 @@ def fill_response(model_response: Any, answer: LLMResponse) -> Any:
         {
             "id": call.id,
             "type": "function",
-            "function": {
-                "name": call.name,
-                "arguments": json.dumps(call.arguments) if call.invalid_arguments is None else call.invalid_arguments,
-            },
+            "function": {"name": call.name, "arguments": call.arguments_text},
         }
         for call in answer.tool_calls
     ]

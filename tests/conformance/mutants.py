@@ -208,6 +208,14 @@ class Resultless(Small):
         return [message for message in super().messages(request) if message["role"] != "tool"]
 
 
+class Tidy(Small):
+    def message(self, message: LLMMessage) -> dict[str, Any]:
+        message = copy.deepcopy(message)
+        for call in message.tool_calls:
+            call.invalid_arguments = None
+        return super().message(message)
+
+
 class FirstPartOnly(Small):
     def message(self, message: LLMMessage) -> dict[str, Any]:
         if isinstance(message.content, list):
@@ -617,6 +625,7 @@ MUTANTS: dict[str, Mutant | Callable[[str], Mutant]] = {
     "test_a_conversation_arrives_in_its_order": Backward,
     "test_roles_are_told_apart": UserOnly,
     "test_the_result_of_a_tool_travels": Resultless,
+    "test_a_call_of_nonsense_travels": Tidy,
     "test_a_part_of_a_message_is_sent_or_refused": FirstPartOnly,
     "test_every_character_arrives": AsciiOnly,
     "test_a_request_of_the_providers_own_travels": TypeBound,

@@ -70,11 +70,7 @@ class Small(LLMProviderInterface):
     def message(self, message: LLMMessage) -> dict[str, Any]:
         content = message.content if isinstance(message.content, str) else [*map(self.part, message.content)]
         calls = [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": json.dumps(call.arguments)},
-            }
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments_text}}
             for call in message.tool_calls
         ]
         return {

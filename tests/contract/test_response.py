@@ -252,6 +252,20 @@ def test_whatever_a_model_writes_is_a_call(written: str) -> None:
     json.dumps(call.arguments, allow_nan=False)
 
 
+def test_what_was_no_json_goes_back_as_it_was_written_or_within_an_object() -> None:
+    call = parse_tool_call("add", '{"a": ')
+
+    assert call.arguments_text == '{"a": '
+    assert call.arguments_object == {"INVALID_JSON": '{"a": '}
+
+
+def test_good_arguments_go_back_as_they_are_in_letters_and_not_in_numbers() -> None:
+    call = parse_tool_call("add", '{"a": "\u4e16界"}')
+
+    assert call.arguments_text == '{"a": "世界"}'
+    assert call.arguments_object == {"a": "世界"}
+
+
 def stream(*fragments: Fragment) -> list[LLMChunk]:
     return [LLMChunk(tool_calls=[fragment]) for fragment in fragments]
 

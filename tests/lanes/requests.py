@@ -8,7 +8,7 @@ import datetime as dt
 import json
 import os
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -34,11 +34,13 @@ _SOME_MODEL = "some-model"
 Way = tuple[bool, bool]
 """Whether as a stream, and whether from an event loop."""
 
-_FEW_OF = {"bedrock": ("us.amazon.nova-pro-v1:0", "tools")}
-"""Instead of some model, and of everything: what litellm does not know there, it asks over another API; and not all
-can be asked of any model there."""
+_MODEL_OF = {"bedrock": "us.amazon.nova-pro-v1:0"}
+"""Instead of some model: what litellm does not know there, it asks over another API."""
 
-_Planned = tuple[str, str, Fields, Way]
+_ASK_NOTHING = {"bedrock, without a key"}
+"""Where both lanes have nothing to send; anywhere else it would compare nothing."""
+
+Planned = tuple[str, str, Fields, Way]
 """A model, and what it is asked."""
 
 
@@ -71,11 +73,11 @@ def claimed(loopback: Loopback) -> dict[str, list[str]]:
 def differences(name: str, loopback: Loopback) -> Iterator[str]:
     """Where the direct lane's requests to one of the catalog's providers are others than the full lane's."""
     loopback.always(json=spoken_by(all_facts()[name].litellm_name).answer)
-    yield from _compared(name, provider_of(name, loopback.url), _planned(name), loopback)
+    yield from compared(name, provider_of(name, loopback.url), _planned(name), loopback)
     for about, options, environment in (*_SETTINGS, *_OWN_SETTINGS.get(name, ())):
         with environment_of(environment), one_moment() if "AWS_ACCESS_KEY_ID" in environment else nullcontext():
             provider = provider_of(name, loopback.url, **options)
-            yield from _compared(f"{name}, {about}", provider, _few(name), loopback)
+            yield from compared(f"{name}, {about}", provider, _few(name), loopback)
 
 
 def row_differences(litellm_name: str, loopback: Loopback) -> Iterator[str]:
@@ -88,7 +90,7 @@ def row_differences(litellm_name: str, loopback: Loopback) -> Iterator[str]:
         except ValidationError:
             return  # it is none of the dialects
         provider = Row(row_facts("mine", own), own)(KEY)
-        yield from _compared(f"a row of {litellm_name}, {auth}", provider, _few(litellm_name), loopback)
+        yield from compared(f"a row of {litellm_name}, {auth}", provider, _few(litellm_name), loopback)
 
 
 def address_differences(name: str, proxy: Proxy) -> Iterator[str]:
@@ -204,7 +206,7 @@ _OWN_SETTINGS: Mapping[str, tuple[tuple[str, Mapping[str, Any], Mapping[str, str
 """The same for one of them alone."""
 
 
-def _planned(name: str) -> list[_Planned]:
+def _planned(name: str) -> list[Planned]:
     facts = all_facts()[name]
     models = dict.fromkeys((facts.default_model or _SOME_MODEL, *MODELS.get(name, (_SOME_MODEL,))))
     return [
@@ -216,15 +218,22 @@ def _planned(name: str) -> list[_Planned]:
     ]
 
 
-def _few(name: str) -> list[_Planned]:
+def _few(name: str) -> list[Planned]:
     known = cases(name)
-    model, most = _FEW_OF.get(name, (_SOME_MODEL, "everything"))
-    return [(model, about, known[about], way) for about in ("plain", most) for way in ((False, False), (True, True))]
+    model = _MODEL_OF.get(name, _SOME_MODEL)
+    ways = ((False, False), (True, True))
+    # Not everybody can be asked for everything at once.
+    return [(model, about, known[about], way) for about in ("plain", "tools", "everything") for way in ways]
 
 
-def _compared(name: str, provider: LLMProviderInterface, planned: list[_Planned], loopback: Loopback) -> Iterator[str]:
+def compared(
+    name: str, provider: LLMProviderInterface, planned: Sequence[Planned], loopback: Loopback
+) -> Iterator[str]:
+    """Where the requests of what is planned differ; one that asks nothing at all compares nothing."""
     full, direct = (asyncio.run(_record(lane, provider, planned, loopback)) for lane in LANES)
     provider.close()
+    if name not in _ASK_NOTHING and not any(outcome.sent for outcome in full):
+        yield f"{name}: nothing was sent"
     for (model, about, _, (stream, waits)), one, other in zip(planned, full, direct, strict=True):
         kind = f"{name}, {model}, {about}{', stream' if stream else ''}{', async' if waits else ''}"
         yield from (f"{kind}: {difference}" for difference in request_differences(one, other))
@@ -238,7 +247,7 @@ def _ways(model: int, case: int, about: str) -> list[Way]:
 
 
 async def _record(
-    lane: str, provider: LLMProviderInterface, planned: list[_Planned], loopback: Loopback
+    lane: str, provider: LLMProviderInterface, planned: Sequence[Planned], loopback: Loopback
 ) -> list[Outcome]:
     outcomes = []
     with on(lane):

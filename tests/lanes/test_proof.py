@@ -21,7 +21,7 @@ from .answers import read_judgements, recordings
 from .both import Outcome, Sent, answer_differences, asked, request_differences
 from .proof import Proof
 from .prove import table
-from .requests import provider_of
+from .requests import compared, provider_of
 from .spoken import OPENAI
 
 PROVEN = sorted(proven())
@@ -122,6 +122,13 @@ def test_a_request_that_differs_in_one_thing_is_found(altered: dict[str, object]
 
 def test_a_request_that_is_sent_on_one_lane_only_is_found() -> None:
     assert list(request_differences(Outcome((SENT,)), Outcome(()))) == ["full sent 1 requests, direct 0"]
+
+
+def test_a_provider_that_is_sent_nothing_at_all_is_not_proven(loopback: Loopback) -> None:
+    unsuitable = {"messages": [LLMMessage(role="user", content="Hi")], "extra": {"stream": True}}
+    planned = [("m", "what is refused", unsuitable, (False, False))]
+
+    assert list(compared("groq", provider_of("groq", loopback.url), planned, loopback)) == ["groq: nothing was sent"]
 
 
 def test_what_was_really_sent_and_answered_is_compared(loopback: Loopback) -> None:

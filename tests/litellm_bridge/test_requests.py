@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from homeostasis_llm import (
     LLMMessage,
     LLMProviderInterface,
     LLMRequest,
+    ServerError,
     TextPart,
     Timeout,
     Tool,
@@ -168,6 +170,38 @@ def test_the_dialect_is_the_providers_own(loopback: Loopback) -> None:
     assert request.json["max_tokens"] == 7
     assert request.json["tools"][0]["input_schema"] == SCHEMA
     assert request.json["tool_choice"]["type"] == "any"
+
+
+@pytest.mark.parametrize("lane", ["direct", "full"])
+@pytest.mark.parametrize(
+    ("name", "model", "within"),
+    [
+        ("openai", "gpt-5-mini", '"arguments": "{\\"city\\": \\"Osl"'),
+        ("groq", "llama-3.3-70b-versatile", '"arguments": "{\\"city\\": \\"Osl"'),
+        ("cohere", "command-a-03-2025", '"arguments": "{\\"city\\": \\"Osl"'),
+        ("anthropic", "claude-sonnet-4-5", '"input": {"INVALID_JSON": "{\\"city\\": \\"Osl"}'),
+        ("bedrock", "us.amazon.nova-pro-v1:0", '"input": {"INVALID_JSON": "{\\"city\\": \\"Osl"}'),
+        ("gemini", "gemini-2.5-flash", '"args": {"INVALID_JSON": "{\\"city\\": \\"Osl"}'),
+        ("ollama", "llama3.1", '"arguments": {"INVALID_JSON": "{\\"city\\": \\"Osl"}'),
+    ],
+)
+def test_a_call_whose_arguments_are_no_json_can_be_told_of(  # noqa: PLR0917  # a table, two fixtures and a lane
+    name: str, model: str, within: str, lane: str, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOMEOSTASIS_LITELLM_LANE", lane)
+    loopback.always(status=503, json={})
+    broken = ToolCall(name="weather", id="call_1", invalid_arguments='{"city": "Osl')
+    told = [
+        LLMMessage(role="user", content="Weather?"),
+        LLMMessage(role="assistant", tool_calls=[broken]),
+        LLMMessage(role="tool", content="what city?", tool_call_id="call_1", is_error=True),
+    ]
+
+    with pytest.raises(ServerError):
+        LiteLLMProvider(name, KEY, base_url=loopback.url).complete(LLMRequest(told, model=model, tools=[TOOL]))
+
+    asked = next(request for request in loopback.requests if request.path != "/api/show")
+    assert within in json.dumps(asked.json)
 
 
 def test_a_field_that_a_provider_lacks_is_refused_and_not_dropped(loopback: Loopback) -> None:

@@ -127,7 +127,7 @@ def _native(each: LLMMessage) -> Body:
             {
                 "id": call.id,
                 "type": "function",
-                "function": {"name": call.name, "arguments": json.dumps(call.arguments, ensure_ascii=False)},
+                "function": {"name": call.name, "arguments": json.dumps(call.arguments_object, ensure_ascii=False)},
             }
             for call in each.tool_calls
         ]

@@ -82,7 +82,7 @@ def as_text(messages: Sequence[LLMMessage]) -> list[Body]:
             told.append(message("user", f"The {word} is: {each.text}"))
         else:
             calls = [
-                json.dumps({"name": call.name, "arguments": call.arguments}, ensure_ascii=False)
+                json.dumps({"name": call.name, "arguments": call.arguments_object}, ensure_ascii=False)
                 for call in each.tool_calls
             ]
             told.append(message(each.role, "\n".join([each.text, *calls] if each.text else calls)))

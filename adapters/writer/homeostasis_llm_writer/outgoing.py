@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from homeostasis_llm import (
@@ -94,8 +93,8 @@ def _part(part: object) -> dict[str, Any]:
 
 
 def _call(call: ToolCall, index: int) -> dict[str, Any]:
-    arguments = json.dumps(call.arguments) if call.invalid_arguments is None else call.invalid_arguments
-    return {"id": call.id, "type": "function", "index": index, "function": {"name": call.name, "arguments": arguments}}
+    function = {"name": call.name, "arguments": call.arguments_text}
+    return {"id": call.id, "type": "function", "index": index, "function": function}
 
 
 def _tool(tool: Tool | dict[str, Any]) -> dict[str, Any]:

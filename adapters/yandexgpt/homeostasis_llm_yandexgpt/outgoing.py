@@ -50,7 +50,9 @@ def _messages(conversation: Sequence[LLMMessage]) -> list[dict[str, Any]]:
         if message.text or not message.tool_calls:
             told.append({"role": message.role, "text": message.text})
         if message.tool_calls:
-            calls = [{"functionCall": {"name": call.name, "arguments": call.arguments}} for call in message.tool_calls]
+            calls = [
+                {"functionCall": {"name": call.name, "arguments": call.arguments_object}} for call in message.tool_calls
+            ]
             told.append({"role": message.role, "toolCallList": {"toolCalls": calls}})
     return told
 

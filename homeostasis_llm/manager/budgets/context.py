@@ -121,7 +121,7 @@ def _texts(request: LLMRequest) -> Iterator[str]:
         yield message.text
         for call in message.tool_calls:
             yield call.name
-            yield _json(call.arguments) if call.invalid_arguments is None else call.invalid_arguments
+            yield call.arguments_text
     for tool in request.tools or ():
         yield _json([tool.name, tool.description, tool.parameters] if isinstance(tool, Tool) else tool)
     if isinstance(request.response_format, JSONSchema):

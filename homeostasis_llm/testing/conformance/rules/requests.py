@@ -166,18 +166,39 @@ class RequestRules(Declarations):
 
     def test_the_result_of_a_tool_travels(self, bench: Bench) -> None:
         self.needs("supports_tools")
-        call = ToolCall(name="get_weather", arguments={"city": "zorbville"}, id="call_zorb1")
+        call = ToolCall(name="get_weather", arguments={"city": "zorb-town"}, id="call_zorb1")
         messages = [
             LLMMessage(role="user", content="How is the weather?"),
             LLMMessage(role="assistant", tool_calls=[call]),
             LLMMessage(role="tool", content="zorb-sunny", tool_call_id="call_zorb1", name="get_weather"),
         ]
         body = _body(_sent(bench, bench.request(messages=messages, tools=[WEATHER])))
-        missing = [word for word in ("zorbville", "zorb-sunny") if word not in body]
+        missing = [word for word in ("zorb-town", "zorb-sunny") if word not in body]
         require(
             not missing,
             f"Of a tool's call and its result, {missing} did not arrive: send the assistant's tool_calls with their "
             "arguments, and the tool's message after them.",
+        )
+
+    def test_a_call_of_nonsense_travels(self, bench: Bench) -> None:
+        self.needs("supports_tools")
+        call = ToolCall(name="get_weather", invalid_arguments='{"city": zorb-town', id="call_zorb1")
+        messages = [
+            LLMMessage(role="user", content="How is the weather?"),
+            LLMMessage(role="assistant", tool_calls=[call]),
+            LLMMessage(role="tool", content="zorb-where?", tool_call_id="call_zorb1", name="get_weather"),
+        ]
+        advice = (
+            "send ToolCall.invalid_arguments as text, or within an object where the API takes none. A model that is "
+            "told what was wrong with its call can do better; a conversation that cannot be sent has ended."
+        )
+        try:
+            body = _body(_sent(bench, bench.request(messages=messages, tools=[WEATHER])))
+        except InvalidRequestError as error:
+            broken(f"A call whose arguments are no JSON cannot be sent back to its model ({error}): {advice}")
+        missing = [word for word in ("zorb-town", "zorb-where?") if word not in body]
+        require(
+            not missing, f"Of a call whose arguments are no JSON, and its result, {missing} did not arrive: {advice}"
         )
 
     @pytest.mark.parametrize("part", PARTS)

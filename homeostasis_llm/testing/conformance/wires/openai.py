@@ -5,7 +5,6 @@ Sources: the API references of OpenAI, Mistral, Groq and OpenRouter.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, ClassVar
@@ -112,13 +111,7 @@ class OpenRouterWire(OpenAIWire):
 
 
 def _call(call: ToolCall) -> dict[str, Any]:
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": _arguments(call)}}
-
-
-def _arguments(call: ToolCall) -> str:
-    if call.invalid_arguments is not None:
-        return call.invalid_arguments
-    return json.dumps(call.arguments, ensure_ascii=False)
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments_text}}
 
 
 def _fragments(said: Said) -> Iterator[dict[str, Any]]:
@@ -133,7 +126,7 @@ def _fragments(said: Said) -> Iterator[dict[str, Any]]:
 
 def _pieces_of(index: int, call: ToolCall) -> Iterator[dict[str, Any]]:
     yield {"index": index, "id": call.id, "type": "function", "function": {"name": call.name, "arguments": ""}}
-    for piece in halves(_arguments(call)):
+    for piece in halves(call.arguments_text):
         yield {"index": index, "function": {"arguments": piece}}
 
 
