@@ -103,7 +103,7 @@ def _message(message: LLMMessage) -> dict[str, Any]:
     told: dict[str, Any] = {"role": message.role, "content": message.text}
     if message.tool_calls:
         told["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments_object}}
             for call in message.tool_calls
         ]
     if message.tool_call_id:
