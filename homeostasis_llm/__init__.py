@@ -184,7 +184,10 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in _home_of:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f".{_home_of[name]}", __name__), name)
+    from ._importing import without_collections
+
+    with without_collections():
+        found = getattr(import_module(f".{_home_of[name]}", __name__), name)
     globals()[name] = found
     return found
 

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 from unittest.mock import patch
 
+from .._importing import without_collections
 from .exchange import current_exchange
 
 # What litellm reads from the environment while it is imported.
@@ -26,7 +27,7 @@ def load_litellm() -> Any:
     """litellm, set up as we need it. Takes seconds the first time, so it is not called before it must be."""
     mine = "litellm" not in sys.modules
     loggers = [logging.getLogger(name) for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")] if mine else []
-    with patch.dict(os.environ, _AT_IMPORT), warnings.catch_warnings():
+    with without_collections(), patch.dict(os.environ, _AT_IMPORT), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for logger in loggers:
             logger.disabled = True  # at DEBUG, it would print of its own making
