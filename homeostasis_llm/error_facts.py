@@ -400,7 +400,7 @@ def _unix_time(date: str) -> float | None:
 
 
 def request_id(headers: Mapping[str, str], told: ErrorBody | None = None) -> str | None:
-    """The provider's number of a request, from `headers` (in lower case) or the body."""
+    """The provider's number of a request, from `headers` (in lower case, or in any that they find) or the body."""
     found = next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), None)
     if found is None and told is not None:
         said = told.fields.get("request_id")

@@ -193,6 +193,8 @@ _COUNTS: tuple[str, ...] = tuple(field.name for field in fields(Usage) if field.
 
 def _count(found: object) -> int | None:
     # bool is an int; AWS and Cohere send whole numbers as floats.
+    if type(found) is int:
+        return found
     if isinstance(found, bool) or not isinstance(found, (int, float)) or not math.isfinite(found):
         return None
     return int(found)
@@ -202,9 +204,13 @@ def _first(raw: Mapping[str, Any], paths: tuple[Path, ...]) -> int | None:
     for path in paths:
         found: Any = raw
         for step in path:
-            found = found.get(step) if isinstance(found, Mapping) else None
-        if (count := _count(found)) is not None:
-            return count
+            # To ask whether something is a Mapping takes several times as long as to ask the same of a dict.
+            found = found.get(step) if isinstance(found, dict) or isinstance(found, Mapping) else None  # noqa: SIM101
+            if found is None:
+                break
+        else:
+            if (count := _count(found)) is not None:
+                return count
     return None
 
 

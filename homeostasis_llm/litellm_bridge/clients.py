@@ -26,6 +26,28 @@ _LIMITS = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=10
 """With httpx's own, of 100 threads that ask at once 80 would connect anew each time, and the next would fail to."""
 
 
+class _NoCookies(httpx.Cookies):
+    """Keeps none. No provider's API wants one back, and what one key was given is no other key's business."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        pass
+
+
+_NO_COOKIES = _NoCookies()
+
+
+class _HTTP(httpx.Client):
+    @property  # type: ignore[misc]  # nobody sets them
+    def cookies(self) -> httpx.Cookies:
+        return _NO_COOKIES
+
+
+class _AsyncHTTP(httpx.AsyncClient):
+    @property  # type: ignore[misc]  # as above
+    def cookies(self) -> httpx.Cookies:
+        return _NO_COOKIES
+
+
 class _NoSDK:
     """Stands for the OpenAI SDK's client on the routes that have no use for one."""
 
@@ -121,7 +143,7 @@ class Clients:
         """What to pass to `litellm.completion` as `client`, in the call that is under way."""
         with self._lock:
             if self._sync is None:
-                self._http = httpx.Client(event_hooks=sync_hooks(), **_options())
+                self._http = _HTTP(event_hooks=sync_hooks(), **_options())
                 weakref.finalize(self, self._http.close)
                 self._sync = self._dressed(_Client, openai.OpenAI, openai.AzureOpenAI, self._http)
             pair = self._sync
@@ -136,7 +158,7 @@ class Clients:
             return self._lent(known[0])
         # httpx heeds the environment's proxies only with a transport of its own.
         transport = None if _proxied() else AiohttpTransport(verify=_tls())
-        http = httpx.AsyncClient(event_hooks=async_hooks(), transport=transport, **_options())
+        http = _AsyncHTTP(event_hooks=async_hooks(), transport=transport, **_options())
         pair = self._dressed(_AsyncClient, openai.AsyncOpenAI, openai.AsyncAzureOpenAI, http)
         # A loop closes the async generators it has seen begin before it closes itself: the one hook it offers.
         keeper = _until_the_loop_ends(http)

@@ -16,6 +16,7 @@ from typing import Any, Self, cast
 
 import httpx
 
+from ..error_facts import request_id
 from ..errors import LLMTimeoutError
 from ..request import Timeout
 from .mends import Mender
@@ -86,6 +87,11 @@ class Exchange:
             return limit
         # Zero would mean "do not wait at all" to a socket; the deadline itself is checked elsewhere.
         return max(0.001, remaining if limit is None else min(limit, remaining))
+
+    @property
+    def request_id(self) -> str | None:
+        """The provider's number of the request, from the headers of the last answer."""
+        return request_id(self.headers)
 
     def check_deadline(self) -> None:
         """Raise `LLMTimeoutError` once the call's total time is over."""

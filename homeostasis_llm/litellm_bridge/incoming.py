@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..error_facts import request_id
 from ..messages import Reasoning, ToolCall
 from ..response import FinishReason, LLMChunk, LLMResponse, ToolCallFragment, finish_reason_of, parse_tool_call
 from ..usage import Usage
@@ -66,7 +65,7 @@ def read_response(
         server_tool_calls=[call for call in calls if call.id.startswith(_SERVER_CALL_IDS)],
         finish_reason=finish,
         reasoning=_reasoning(message, raw_reasoning(raw), provider),
-        request_id=request_id(_lower(exchange.headers)),
+        request_id=exchange.request_id,
         latency=exchange.seconds,
     )
 
@@ -100,7 +99,7 @@ def last_chunk(ending: Any, usage: Any, exchange: Exchange, provider: str) -> LL
         usage=_usage(events, usage, exchange),
         finish_reason=finish,
         metadata={"finish_reason": word, "response_id": _id(events, ending, exchange)},
-        request_id=request_id(_lower(exchange.headers)),
+        request_id=exchange.request_id,
         latency=exchange.seconds,
     )
 
@@ -186,10 +185,6 @@ def _usage(events: Sequence[Mapping[str, Any]], litellms: Any, exchange: Exchang
     if told is not None or litellms is None or uncounted:
         return told
     return Usage.of({name: count for name, count in _plain(litellms).items() if count is not None})
-
-
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): found for name, found in headers.items()}
 
 
 def _called(message: Any) -> list[Any]:

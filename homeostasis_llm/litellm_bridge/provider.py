@@ -128,7 +128,7 @@ class LiteLLMProvider(LLMProviderInterface):
                     try:
                         if stream is None:
                             client = self._made_clients().sync_client()
-                            call = self._call(arguments, exchange, client, stream=True)
+                            call = self._call(arguments, client, stream=True)
                             stream = call.stream()
                             reader.reading = call.reading(self.name)
                         piece = next(stream, None)
@@ -154,7 +154,7 @@ class LiteLLMProvider(LLMProviderInterface):
                     try:
                         if stream is None:
                             client = await (await self._amade_clients()).async_client()
-                            call = self._call(arguments, exchange, client, stream=True)
+                            call = self._call(arguments, client, stream=True)
                             stream = await call.astream()
                             reader.reading = call.reading(self.name)
                         piece = await anext(stream, None)
@@ -211,7 +211,7 @@ class LiteLLMProvider(LLMProviderInterface):
         with self._exchange(request) as exchange:
             try:
                 client = self._made_clients().sync_client()
-                call = self._call(arguments, exchange, client, stream=False)
+                call = self._call(arguments, client, stream=False)
                 answer = call.complete()
             except Exception as error:  # noqa: BLE001  # litellm wraps anything in anything; to_error keeps the cause
                 return to_error(error, exchange, self.name, arguments["model"])
@@ -224,7 +224,7 @@ class LiteLLMProvider(LLMProviderInterface):
         with await self._aexchange(request) as exchange:
             try:
                 client = await (await self._amade_clients()).async_client()
-                call = self._call(arguments, exchange, client, stream=False)
+                call = self._call(arguments, client, stream=False)
                 answer = await call.acomplete()
             except Exception as error:  # noqa: BLE001  # as in _asked
                 return to_error(error, exchange, self.name, arguments["model"])
@@ -232,10 +232,10 @@ class LiteLLMProvider(LLMProviderInterface):
                 await exchange.aclose()
         return self._read(call, answer, exchange, arguments["model"])
 
-    def _call(self, arguments: dict[str, Any], exchange: Exchange, client: Any, *, stream: bool) -> Call:
+    def _call(self, arguments: dict[str, Any], client: Any, *, stream: bool) -> Call:
         if self._lanes is None:
             self._lanes = Lanes(self._litellm_name)
-        return self._lanes.call({**arguments, **self._connection(exchange), "client": client}, stream=stream)
+        return self._lanes.call({**arguments, **self._connection(), "client": client}, stream=stream)
 
     def _exchange(self, request: LLMRequest) -> Exchange:
         load_litellm()  # the seconds that this takes are not the provider's
@@ -254,14 +254,13 @@ class LiteLLMProvider(LLMProviderInterface):
             )
         return carried(request, arguments, self._litellm_name, self.name)
 
-    def _connection(self, exchange: Exchange) -> dict[str, Any]:
+    def _connection(self) -> dict[str, Any]:
         """Where to send a request and as whom. The only place where the key is taken out of its secret for a call."""
         connection: dict[str, Any] = {
             "custom_llm_provider": self._litellm_name,
             "api_key": self._key_to_send(),
             "api_base": self._litellm_url(),
             "api_version": self._api_version,
-            "timeout": exchange.httpx_timeout(),
             # litellm's gateway for MCP servers; it would import a package that litellm does not declare, at each tool.
             "_skip_mcp_handler": True,
             "extra_headers": self._headers or None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from dataclasses import dataclass
@@ -25,9 +26,7 @@ from homeostasis_llm import (
     Tool,
     ToolCall,
 )
-from homeostasis_llm.litellm_bridge.exchange import Exchange
 from homeostasis_llm.litellm_bridge.provider import LiteLLMProvider
-from homeostasis_llm.timeouts import DEFAULT_TIMEOUT
 
 from ..loopback import Loopback
 from .wires import KEY, anthropic_answer, ask, openai_answer
@@ -304,11 +303,29 @@ def test_a_base_url_means_the_same_for_every_provider(name: str, below: str, pat
     assert loopback.requests[0].path == path
 
 
+@pytest.mark.parametrize("lane", ["direct", "full"])
+def test_cookies_are_not_kept(lane: str, loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOMEOSTASIS_LITELLM_LANE", lane)
+    loopback.always(json=openai_answer(), headers={"Set-Cookie": "session=of-the-first-key; Path=/"})
+    provider = LiteLLMProvider("groq", KEY, base_url=loopback.url)
+
+    async def ask_twice() -> None:
+        await provider.acomplete(ask())
+        await provider.acomplete(ask())
+
+    provider.complete(ask())
+    provider.complete(ask())
+    asyncio.run(ask_twice())
+
+    assert len(loopback.requests) == 4
+    assert all("cookie" not in request.headers for request in loopback.requests)
+
+
 def test_a_server_on_ones_own_machine_is_never_taken_for_openai(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("LM_STUDIO_API_BASE", "HOMEOSTASIS_LM_STUDIO_BASE_URL"):
         monkeypatch.delenv(variable, raising=False)
 
     # Not asked over a socket: the developer may have such a server running at that very port.
-    connection = LiteLLMProvider("lm_studio", KEY)._connection(Exchange(DEFAULT_TIMEOUT))
+    connection = LiteLLMProvider("lm_studio", KEY)._connection()
 
     assert "localhost" in connection["api_base"] or "127.0.0.1" in connection["api_base"]

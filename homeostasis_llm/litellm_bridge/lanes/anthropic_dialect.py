@@ -19,7 +19,6 @@ from litellm.llms.anthropic.chat.handler import ModelResponseIterator
 from litellm.llms.anthropic.chat.transformation import AnthropicConfig
 from litellm.types.utils import ModelResponse
 
-from ...error_facts import request_id
 from ...errors import InvalidRequestError
 from ...messages import Reasoning, ToolCall
 from ...response import LLMChunk, LLMResponse, ToolCallFragment, finish_reason_of, parse_tool_call, text_chunk
@@ -80,7 +79,7 @@ def read_answer(raw: Mapping[str, Any], exchange: Exchange, provider: str) -> LL
         tool_calls=[_call(block) for block in blocks if block["type"] == "tool_use"],
         finish_reason=finish_reason_of(word),
         reasoning=_reasoning(thoughts, provider),
-        request_id=_request_id(exchange),
+        request_id=exchange.request_id,
         latency=exchange.seconds,
     )
 
@@ -127,7 +126,7 @@ class AnthropicReading:
             usage=self._usage,
             finish_reason=finish_reason_of(self._word),
             metadata={"finish_reason": self._word, "response_id": self._id},
-            request_id=_request_id(exchange),
+            request_id=exchange.request_id,
             latency=exchange.seconds,
         )
 
@@ -278,10 +277,6 @@ def _usage(raw: Mapping[str, Any]) -> Usage | None:
     usage = Usage.of(told) if isinstance(told, dict) else None
     counts = usage is not None and not {usage.input_tokens, usage.output_tokens} <= {None}
     return usage if counts else None
-
-
-def _request_id(exchange: Exchange) -> str | None:
-    return request_id({name.lower(): found for name, found in exchange.headers.items()})
 
 
 def _blocks(raw: Mapping[str, Any]) -> list[Event]:

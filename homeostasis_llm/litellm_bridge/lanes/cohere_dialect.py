@@ -12,7 +12,6 @@ from typing import Any
 
 from litellm.llms.cohere.chat.v2_transformation import CohereV2ChatConfig
 
-from ...error_facts import request_id
 from ...messages import Reasoning, ToolCall
 from ...response import LLMChunk, LLMResponse, ToolCallFragment, finish_reason_of, parse_tool_call, text_chunk
 from ...usage import Usage
@@ -60,7 +59,7 @@ def read_answer(model: str, raw: Mapping[str, Any], exchange: Exchange, provider
         tool_calls=[_call(call) for call in _dicts(message.get("tool_calls"))],
         finish_reason=finish_reason_of(word),
         reasoning=Reasoning(text=thoughts, provider=provider) if thoughts else None,
-        request_id=_request_id(exchange),
+        request_id=exchange.request_id,
         latency=exchange.seconds,
     )
 
@@ -96,7 +95,7 @@ class CohereReading:
             usage=self._usage,
             finish_reason=finish_reason_of(self._word),
             metadata={"finish_reason": self._word, "response_id": self._id},
-            request_id=_request_id(exchange),
+            request_id=exchange.request_id,
             latency=exchange.seconds,
         )
 
@@ -163,10 +162,6 @@ def _in_openais_form(usage: Usage | None) -> Mapping[str, Any]:
         return {}
     read, written = usage.input_tokens or 0, usage.output_tokens or 0
     return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
-
-
-def _request_id(exchange: Exchange) -> str | None:
-    return request_id({name.lower(): found for name, found in exchange.headers.items()})
 
 
 def _dict(found: object) -> Event:

@@ -90,13 +90,13 @@ class DirectCall:
         response = self._http().send(self._request(), stream=True)
         if self._refused(response):
             return self._otherwise().complete()
-        return self._plan.dialect.checked(parsed(response.read()))
+        return self._plan.dialect.checked(parsed(_body(response)))
 
     async def acomplete(self) -> Any:
         response = await self._http().send(self._request(), stream=True)
         if self._refused(response):
             return await self._otherwise().acomplete()
-        return self._plan.dialect.checked(parsed(await response.aread()))
+        return self._plan.dialect.checked(parsed(await _abody(response)))
 
     def stream(self) -> Iterator[Any]:
         response = self._http().send(self._request(), stream=True)
@@ -128,10 +128,9 @@ class DirectCall:
         if (exchange := current_exchange()) is not None:
             exchange.mended = False
         url, headers, body = self._ready
-        request = httpx.Request("POST", url, headers=headers, content=body)
-        request.headers.setdefault("Accept", "*/*")
-        request.headers.setdefault("User-Agent", _ourselves())
-        return request
+        named = {name.lower() for name in headers}
+        unsaid = {name: said for name, said in _unless_said().items() if name not in named}
+        return httpx.Request("POST", url, headers={**headers, **unsaid}, content=body)
 
     def _refused(self, response: httpx.Response) -> bool:
         """Whether litellm would make something of a failed answer. Raises litellm's exception for any other."""
@@ -164,8 +163,18 @@ _LITELLM_KNOWS_BETTER = (
 
 
 @cache
-def _ourselves() -> str:
-    return f"homeostasis-llm/{version('homeostasis-llm')}"
+def _unless_said() -> Mapping[str, str]:
+    return {"accept": "*/*", "user-agent": f"homeostasis-llm/{version('homeostasis-llm')}"}
+
+
+def _body(response: httpx.Response) -> bytes:
+    return response.read() if _is_compressed(response) else b"".join(response.iter_raw())
+
+
+async def _abody(response: httpx.Response) -> bytes:
+    if _is_compressed(response):
+        return await response.aread()
+    return b"".join([piece async for piece in response.aiter_raw()])
 
 
 def _is_compressed(response: httpx.Response) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 from ...response import LLMChunk, LLMResponse
-from ..exchange import Exchange
+from ..exchange import Exchange, current_exchange
 from ..incoming import last_chunk, read_chunk, read_response
 from ..runtime import load_litellm
 
@@ -24,16 +24,21 @@ class FullCall:
         self._arguments = arguments
 
     def complete(self) -> Any:
-        return _given(load_litellm().completion(**self._arguments))
+        return _given(load_litellm().completion(**self._in_time()))
 
     def stream(self) -> Iterator[Any]:
-        return iter(load_litellm().completion(**self._arguments, **STREAMED))
+        return iter(load_litellm().completion(**self._in_time(), **STREAMED))
 
     async def acomplete(self) -> Any:
-        return _given(await load_litellm().acompletion(**self._arguments))
+        return _given(await load_litellm().acompletion(**self._in_time()))
 
     async def astream(self) -> AsyncIterator[Any]:
-        return aiter(await load_litellm().acompletion(**self._arguments, **STREAMED))
+        return aiter(await load_litellm().acompletion(**self._in_time(), **STREAMED))
+
+    def _in_time(self) -> dict[str, Any]:
+        """The arguments, with as much time as is left."""
+        exchange = current_exchange()
+        return {**self._arguments, **({} if exchange is None else {"timeout": exchange.httpx_timeout()})}
 
     def read(self, answer: Any, exchange: Exchange, provider: str) -> tuple[LLMResponse, Any]:
         return read_response(answer, exchange, provider), getattr(answer, "usage", None)

@@ -14,7 +14,6 @@ from typing import Any
 from litellm.litellm_core_utils.prompt_templates.factory import encode_tool_call_id_with_signature
 from litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini import VertexGeminiConfig
 
-from ...error_facts import request_id
 from ...messages import Reasoning
 from ...response import FinishReason, LLMChunk, LLMResponse, ToolCallFragment, finish_reason_of, text_chunk
 from ...usage import Usage
@@ -64,7 +63,7 @@ def read_answer(raw: Mapping[str, Any], exchange: Exchange, provider: str) -> LL
         tool_calls=calls,
         finish_reason=finish,
         reasoning=Reasoning(text=thoughts, provider=provider, payload=payload) if thoughts or payload else None,
-        request_id=_request_id(exchange),
+        request_id=exchange.request_id,
         latency=exchange.seconds,
     )
 
@@ -113,7 +112,7 @@ class GeminiReading:
             usage=self._usage(),
             finish_reason=finish,
             metadata={"finish_reason": word, "response_id": self._id},
-            request_id=_request_id(exchange),
+            request_id=exchange.request_id,
             latency=exchange.seconds,
         )
 
@@ -242,10 +241,6 @@ def _usage(raw: Mapping[str, Any]) -> Usage | None:
     usage = None if told is None else Usage.of(told)
     counted = usage is not None and not {usage.input_tokens, usage.output_tokens, usage.total_tokens} <= {None}
     return usage if counted else None
-
-
-def _request_id(exchange: Exchange) -> str | None:
-    return request_id({name.lower(): found for name, found in exchange.headers.items()})
 
 
 DIALECT = Dialect(

@@ -11,7 +11,6 @@ from typing import Any
 
 from litellm.litellm_core_utils.prompt_templates.common_utils import parse_content_for_reasoning
 
-from ...error_facts import request_id
 from ...messages import Reasoning, ToolCall
 from ...response import (
     FinishReason,
@@ -60,7 +59,7 @@ def read_answer(raw: Mapping[str, Any], exchange: Exchange, provider: str) -> LL
         tool_calls=calls,
         finish_reason=finish,
         reasoning=Reasoning(text=thoughts, provider=provider) if thoughts else None,
-        request_id=_request_id(exchange),
+        request_id=exchange.request_id,
         latency=exchange.seconds,
     )
 
@@ -100,7 +99,7 @@ class OllamaReading:
             usage=self._usage,
             finish_reason=finish,
             metadata={"finish_reason": word, "response_id": None},
-            request_id=_request_id(exchange),
+            request_id=exchange.request_id,
             latency=exchange.seconds,
         )
 
@@ -162,10 +161,6 @@ def _in_openais_form(usage: Usage | None) -> Mapping[str, Any]:
         return {}
     read, written = usage.input_tokens or 0, usage.output_tokens or 0
     return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
-
-
-def _request_id(exchange: Exchange) -> str | None:
-    return request_id({name.lower(): found for name, found in exchange.headers.items()})
 
 
 DIALECT = Dialect(

@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...error_facts import request_id
 from ...messages import Reasoning, ToolCall
 from ...response import (
     FinishReason,
@@ -61,7 +60,7 @@ def read_answer(raw: Mapping[str, Any], exchange: Exchange, provider: str) -> LL
         tool_calls=calls,
         finish_reason=finish,
         reasoning=Reasoning(text=thoughts, provider=provider, payload=payload) if thoughts or payload else None,
-        request_id=_request_id(exchange),
+        request_id=exchange.request_id,
         latency=exchange.seconds,
     )
 
@@ -107,7 +106,7 @@ class DialectReading:
             usage=self._usage,
             finish_reason=finish,
             metadata={"finish_reason": word, "response_id": self._id},
-            request_id=_request_id(exchange),
+            request_id=exchange.request_id,
             latency=exchange.seconds,
         )
 
@@ -203,10 +202,6 @@ def _usage(raw: Mapping[str, Any]) -> Usage | None:
     usage = None if told is None else Usage.of(told)
     counted = usage is not None and not {usage.input_tokens, usage.output_tokens, usage.total_tokens} <= {None}
     return usage if counted else None
-
-
-def _request_id(exchange: Exchange) -> str | None:
-    return request_id({name.lower(): found for name, found in exchange.headers.items()})
 
 
 def _dicts(found: object) -> list[dict[str, Any]]:
