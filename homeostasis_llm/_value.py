@@ -43,7 +43,7 @@ def value(cls: type[T]) -> type[T]:
     _field_names.update(names)
 
     def __init__(self: T, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # it replaces the class's own
-        if len(args) <= len(names) and not kwargs.keys() & set(names[: len(args)]):
+        if args and len(args) <= len(names) and not kwargs.keys() & set(names[: len(args)]):
             # pydantic would name a positional argument by its number.
             args, kwargs = (), {**dict(zip(names, args, strict=False)), **kwargs}
         try:

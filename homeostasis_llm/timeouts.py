@@ -14,6 +14,8 @@ def overlaid(base: Timeout, given: Timeout | float | None) -> Timeout:
         return base
     if not isinstance(given, Timeout):
         given = Timeout(first_byte=given, total=given)
+    if None not in {given.connect, given.first_byte, given.between_chunks, given.total}:
+        return given
     return Timeout(
         connect=base.connect if given.connect is None else given.connect,
         first_byte=base.first_byte if given.first_byte is None else given.first_byte,

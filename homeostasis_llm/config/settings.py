@@ -314,7 +314,9 @@ class Settings(Table):
         What a plugin's row says, and what a provider's class declares, are the defaults.
         """
         known = canonical_name(name)
-        own, shipped = self.providers.get(known), self._declared.get(known) or _shipped.get(known)
+        # pydantic finds a private attribute the long way, and this is asked several times for a request.
+        declared: Mapping[str, ProviderSettings] = (self.__pydantic_private__ or {}).get("_declared", {})
+        own, shipped = self.providers.get(known), declared.get(known) or _shipped.get(known)
         if own is None or shipped is None:
             return own or shipped or _NOTHING_SET
         return shipped.model_copy(update={field: getattr(own, field) for field in own.model_fields_set})

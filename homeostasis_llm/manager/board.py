@@ -74,8 +74,8 @@ class HealthBoard:
         now = self._clock()
 
         def change(health: Health) -> Health:
-            health = health.measured(latency, first_token)
-            return breaker.succeeded(health, now, self._config, turn=permit.turn, ticket=permit.ticket)
+            times = health.times(latency, first_token)
+            return breaker.succeeded(health, now, self._config, turn=permit.turn, ticket=permit.ticket, times=times)
 
         self._settle(permit, change)
 

@@ -13,8 +13,10 @@ Time alone closes nothing: it only lets a probe go. A probe that is never settle
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated
+from types import MappingProxyType
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -87,15 +89,22 @@ def probing(health: Health, ticket: str, now: float, config: BreakerConfig) -> H
     return replace(health, state="half_open", probe=ticket, retry_at=now + config.probe_seconds, changed_at=now)
 
 
-def succeeded(health: Health, now: float, config: BreakerConfig, *, turn: int, ticket: str | None) -> Health:
-    """After a call of that turn, or the probe of that ticket, has been answered."""
+def succeeded(
+    health: Health,
+    now: float,
+    config: BreakerConfig,
+    *,
+    turn: int,
+    ticket: str | None,
+    times: Mapping[str, Any] = MappingProxyType({}),
+) -> Health:
+    """After a call of that turn, or the probe of that ticket, has been answered, with the `Health.times` of it."""
+    if health.turn != turn if ticket is None else health.probe != ticket:
+        return replace(health, **times)
     if ticket is None:
-        if health.turn != turn:
-            return health
-        return replace(health, consecutive_failures=0, slices=counted(health.slices, now, config.window, success=True))
-    if health.probe != ticket:
-        return health
-    return closed(replace(health, slices=counted((), now, config.window, success=True)), now)
+        slices = counted(health.slices, now, config.window, success=True)
+        return replace(health, consecutive_failures=0, slices=slices, **times)
+    return closed(replace(health, slices=counted((), now, config.window, success=True), **times), now)
 
 
 def failed(

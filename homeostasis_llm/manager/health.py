@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from pydantic import TypeAdapter
 
@@ -107,22 +107,21 @@ class Health:
         times = self.first_tokens if streamed else self.answers
         return sorted(times)[math.ceil(0.95 * len(times)) - 1] if len(times) >= _TIMES_NEEDED else None
 
-    def measured(self, latency: float | None, first_token: float | None) -> Health:
-        """With the times of one more call, in seconds; one without a first token came whole."""
+    def times(self, latency: float | None, first_token: float | None) -> dict[str, Any]:
+        """The fields that change with the times of one more call, in seconds; one without a first token came whole."""
         if latency is None and first_token is None:
-            return self
+            return {}
         first_tokens, answers = self.first_tokens, self.answers
         if first_token is not None:
             first_tokens = (*first_tokens[1 - _TIMES_KEPT :], round(first_token, 4))
         elif latency is not None:
             answers = (*answers[1 - _TIMES_KEPT :], round(latency, 4))
-        return replace(
-            self,
-            latency=_averaged(self.latency, latency),
-            first_token=_averaged(self.first_token, first_token),
-            first_tokens=first_tokens,
-            answers=answers,
-        )
+        return {
+            "latency": _averaged(self.latency, latency),
+            "first_token": _averaged(self.first_token, first_token),
+            "first_tokens": first_tokens,
+            "answers": answers,
+        }
 
     def to_json(self) -> str:
         """For `from_json`, also of another process or version."""

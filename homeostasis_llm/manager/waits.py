@@ -17,26 +17,26 @@ def kept_within(
     With `whole`, it has to end by then. What the provider itself is set to is kept, where that is less.
     """
     own = getattr(provider, "timeout", None)  # its author may say so
-    first_byte, total = (_shortest(name, asked, own) for name in ("first_byte", "total"))
+    first_byte = _of("first_byte", asked, own, DEFAULT_TIMEOUT) or float("inf")
+    total = _of("total", asked, own, DEFAULT_TIMEOUT) or float("inf")
     if first_byte <= remaining and (total <= remaining or not whole):
         return None
     return Timeout(
-        connect=_given("connect", asked),
+        connect=_of("connect", asked, own),
         first_byte=min(remaining, first_byte),
-        between_chunks=_given("between_chunks", asked),
-        total=min(remaining, total) if whole else _given("total", asked),
+        between_chunks=_of("between_chunks", asked, own),
+        total=min(remaining, total) if whole else _of("total", asked, own),
     )
 
 
-def _shortest(name: Literal["first_byte", "total"], asked: Timeout | float | None, own: object) -> float:
-    """What counts of the request's, the provider's and the default."""
-    found = (_given(name, given) for given in (asked, own, DEFAULT_TIMEOUT))
-    return next((wait for wait in found if wait is not None), float("inf"))
-
-
-def _given(name: Literal["connect", "first_byte", "between_chunks", "total"], given: object) -> float | None:
-    if isinstance(given, Timeout):
-        wait: float | None = getattr(given, name)
-        return wait
-    # A bare number limits the whole answer, and so also how long it may take to begin.
-    return float(given) if isinstance(given, (int, float)) and name in {"first_byte", "total"} else None
+def _of(name: Literal["connect", "first_byte", "between_chunks", "total"], *given: object) -> float | None:
+    """The first that is said: by the request, the provider, and what holds otherwise."""
+    for waits in given:
+        if isinstance(waits, Timeout):
+            wait: float | None = getattr(waits, name)
+            if wait is not None:
+                return wait
+        # A bare number limits the whole answer, and so also how long it may take to begin.
+        elif isinstance(waits, (int, float)) and name in {"first_byte", "total"}:
+            return float(waits)
+    return None

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier, Thread
 from typing import Any
@@ -48,6 +49,11 @@ class Clock:
 
 
 Make = Callable[[], HealthStore]
+
+
+def timed(latency: float, first_token: float | None) -> Callable[[Health], Health]:
+    """The change by the times of one call."""
+    return lambda health: replace(health, **health.times(latency, first_token))
 
 
 @pytest.fixture(autouse=True)
@@ -143,8 +149,8 @@ def test_a_shared_place_keeps_lists_and_forgets(make: Make) -> None:
 
 def keeps_lists_and_forgets(store: HealthStore) -> None:
     assert store.read(TARGET) == Health()
-    assert store.update(TARGET, lambda health: health.measured(0.5, 0.1)).latency == 0.5
-    store.update(OTHER, lambda health: health.measured(2.0, None))
+    assert store.update(TARGET, timed(0.5, 0.1)).latency == 0.5
+    store.update(OTHER, timed(2.0, None))
 
     assert store.read(TARGET).first_token == 0.1
     assert {target: health.latency for target, health in store.read_all().items()} == {TARGET: 0.5, OTHER: 2.0}
@@ -397,7 +403,7 @@ def test_threads_that_make_the_file_at_once_all_get_to_use_it(
         def make_it(path: Path = path, together: Barrier = together) -> None:
             store = FileStore(path, clock)
             together.wait()
-            store.update(TARGET, lambda health: health.measured(0.5, None))
+            store.update(TARGET, timed(0.5, None))
             store.close()
 
         threads = [Thread(target=make_it) for _ in range(6)]
@@ -433,7 +439,7 @@ def test_a_change_that_fails_leaves_the_file_to_others(tmp_path: Path, clock: Cl
     with pytest.raises(IndexError):  # at the second time, upon what is in the file
         one.update(TARGET, lambda _: states.pop())
 
-    assert other.update(OTHER, lambda health: health.measured(0.5, None)).latency == 0.5
+    assert other.update(OTHER, timed(0.5, None)).latency == 0.5
     other.close()
     assert later.read_all().keys() == {OTHER}
     later.close()
@@ -443,14 +449,14 @@ def test_a_change_that_fails_leaves_the_file_to_others(tmp_path: Path, clock: Cl
 def test_the_file_is_its_owners_alone(tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "health.sqlite"
     store = FileStore(path, clock)
-    store.update(TARGET, lambda health: health.measured(0.5, None))
+    store.update(TARGET, timed(0.5, None))
     store.close()
 
     assert path.stat().st_mode & 0o077 == 0 or sys.platform == "win32"
 
 
 def test_what_another_version_wrote_and_nobody_understands_counts_as_nothing(make: Make, place: str) -> None:
-    make().update(OTHER, lambda health: health.measured(0.5, None))
+    make().update(OTHER, timed(0.5, None))
     if place.startswith("redis:"):
         import redis
 
@@ -466,7 +472,7 @@ def test_what_another_version_wrote_and_nobody_understands_counts_as_nothing(mak
 
     store = make()
     assert {target: health.latency for target, health in store.read_all().items()} == {TARGET: None, OTHER: 0.5}
-    assert store.update(TARGET, lambda health: health.measured(0.25, None)).latency == 0.25
+    assert store.update(TARGET, timed(0.25, None)).latency == 0.25
     assert make().read(TARGET).latency == 0.25
 
 
@@ -479,15 +485,16 @@ def test_a_forked_child_opens_the_file_for_itself(
 import os
 from homeostasis_llm.manager.stores import FileStore
 from homeostasis_llm.manager.target import Target
+from tests.manager.test_health_stores import timed
 store = FileStore({str(path)!r})
-store.update(Target("parent"), lambda health: health.measured(0.5, None))
+store.update(Target("parent"), timed(0.5, None))
 if (child := os.fork()) == 0:
-    store.update(Target("child"), lambda health: health.measured(0.5, None))
+    store.update(Target("child"), timed(0.5, None))
     store.close()
     os._exit(0 if store._reachable and store._place._file._of_the_parent else 1)
 _, status = os.waitpid(child, 0)
 assert status == 0, status
-store.update(Target("parent"), lambda health: health.measured(0.5, None))
+store.update(Target("parent"), timed(0.5, None))
 store.close()
 """
     subprocess.run([sys.executable, "-c", work], env=child_environment, check=True, timeout=A_LONG_TIME)
@@ -615,7 +622,7 @@ def test_a_redis_forgets_what_nobody_has_written_to_for_a_week(redis_server: Red
     import redis
 
     store = RedisStore(redis_server.url, clock)
-    store.update(TARGET, lambda health: health.measured(0.5, None))
+    store.update(TARGET, timed(0.5, None))
     store.close()
 
     client = redis.Redis.from_url(redis_server.url)
@@ -673,7 +680,7 @@ def test_redis_is_loaded_by_those_who_use_it(child_environment: dict[str, str]) 
 def test_a_store_that_nobody_closes_closes_its_file_when_nobody_has_it(tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "health.sqlite"
     store = FileStore(path, clock)
-    store.update(TARGET, lambda health: health.measured(0.5, None))
+    store.update(TARGET, timed(0.5, None))
     assert str(path) in _opened()
 
     del store
