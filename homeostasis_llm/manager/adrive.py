@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from ..errors import LLMError, LLMTimeoutError
@@ -16,6 +17,7 @@ from .course import Course, has_content
 from .drive import as_llm_error
 from .hedging import race
 from .journey import Journey
+from .off_the_loop import next_step, told
 from .steps import Ask, Pause
 
 if TYPE_CHECKING:
@@ -35,18 +37,18 @@ async def complete(journey: Journey, sleep: Sleep) -> LLMResponse:
             if (patience := journey.patience(step, streamed=False)) is not None:
                 won = await race(journey, step, _answer, patience)
                 if won is not None:
-                    return journey.answered(*won)
+                    return await told(journey, partial(journey.answered, *won))
                 continue
             try:
                 response = await _answer(step)
             except LLMError as error:
                 failure = error
             except BaseException:
-                journey.abandoned(step)
+                await told(journey, partial(journey.abandoned, step))
                 raise
             else:
-                return journey.answered(step, response)
-            journey.failed(step, failure)
+                return await told(journey, partial(journey.answered, step, response))
+            await told(journey, partial(journey.failed, step, failure))
     finally:
         journey.close()
 
@@ -70,14 +72,15 @@ async def stream(
             if isinstance(step, Pause):
                 await _wait(journey, step, sleep)
                 continue
+            opened, failure = None, None
             try:
                 opened = await _opened(journey, course, step, timer)
             except LLMError as error:
-                course.failed(step, error)
-                continue
+                failure = error
+            if failure is not None:
+                await told(journey, partial(course.failed, step, failure))
             if opened is None:
                 continue
-            failure: LLMError | None = None
             async with aclosing(_pieces(journey, course, opened, timer)) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, LLMError):
@@ -85,10 +88,10 @@ async def stream(
                         break
                     yield piece
             if failure is None:
-                for piece in course.end(opened.ask):
+                for piece in await told(journey, partial(_rest, course, opened.ask)):
                     yield piece
                 return
-            course.failed(opened.ask, failure)
+            await told(journey, partial(course.failed, opened.ask, failure))
     finally:
         journey.close()
 
@@ -118,7 +121,7 @@ async def _opened(journey: Journey, course: Course, step: Ask, timer: Callable[[
     except LLMError:
         raise
     except BaseException:
-        journey.abandoned(step)
+        await told(journey, partial(journey.abandoned, step))
         raise
 
 
@@ -167,7 +170,11 @@ async def _pieces(
         ended = True
     finally:
         if not ended:
-            journey.abandoned(step)
+            await told(journey, partial(journey.abandoned, step))
+
+
+def _rest(course: Course, ask: Ask) -> list[LLMChunk]:
+    return list(course.end(ask))
 
 
 async def _wait(journey: Journey, pause: Pause, sleep: Sleep) -> None:
@@ -175,11 +182,6 @@ async def _wait(journey: Journey, pause: Pause, sleep: Sleep) -> None:
         await sleep(pause.seconds)
     else:
         journey.placed(got=await pause.slots.aacquire(pause.seconds))
-
-
-async def next_step(journey: Journey, what: Callable[[], Ask | Pause]) -> Ask | Pause:
-    """What to do now. Looking for keys may visit the keyring, which the event loop should not wait for."""
-    return await asyncio.to_thread(what) if journey.may_block() else what()
 
 
 def _in_time(error: Exception, ask: Ask, *, out: bool) -> LLMError:

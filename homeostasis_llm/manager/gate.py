@@ -70,11 +70,6 @@ class Gate:
         self._slots: dict[str, Slots] = {}
         self._lock = Lock()
 
-    @property
-    def is_remote(self) -> bool:
-        """Whether its counts are on another machine."""
-        return self._rates.is_remote
-
     def order(self, stops: Sequence[Stop], model: str | None, settings: Settings) -> list[Stop]:
         """`stops`, with OpenRouter in the place of those it stands in for, and who has `model` before who has not."""
         unified = settings.openrouter_unified.enabled
@@ -146,6 +141,11 @@ class Gate:
     def window(self, provider: LLMProviderInterface, model: str, settings: Settings) -> int:
         """How many tokens the model, or else the provider's default, takes; 0 where that is not known."""
         return _window(provider, model or provider.default_model, settings) or 0
+
+    def close(self) -> None:
+        """Write what is not written yet, and give back connections."""
+        self.spending.ledger.close()
+        self._rates.close()
 
     def _slots_of(self, provider: str, settings: Settings) -> Slots | None:
         most = settings.provider(provider).max_concurrent

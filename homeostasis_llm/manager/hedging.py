@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 from ..errors import LLMError
 from .journey import Journey
+from .off_the_loop import told
 from .steps import Ask
 
 T = TypeVar("T")
@@ -28,7 +30,7 @@ async def race(
     running: dict[asyncio.Task[T], Ask] = {asyncio.ensure_future(start(first)): first}
     try:
         done, _ = await asyncio.wait(running, timeout=patience)
-        if not done and (second := journey.beside(first)) is not None:
+        if not done and (second := await told(journey, partial(journey.beside, first))) is not None:
             running[asyncio.ensure_future(start(second))] = second
         while running:
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -39,14 +41,15 @@ async def race(
                 if error is None:
                     return ask, task.result()
                 if not isinstance(error, LLMError):
-                    journey.abandoned(ask)
+                    await told(journey, partial(journey.abandoned, ask))
                     raise error
-                journey.failed(ask, error)
+                await told(journey, partial(journey.failed, ask, error))
         return None
     finally:
-        for task, ask in running.items():
+        for task in running:
             task.cancel()
-            journey.abandoned(ask)
+        for ask in running.values():
+            await told(journey, partial(journey.abandoned, ask))
         late = await asyncio.gather(*running, return_exceptions=True)
         if discard is not None:
             for brought in late:

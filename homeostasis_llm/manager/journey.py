@@ -366,9 +366,14 @@ class Journey:
         asks = (self._try(leg, now) for leg in others)
         return None if self._is_over() else next((found for found in asks if found is not None), None)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether what it is told is written to a file or to another machine."""
+        return self._parts.is_shared
+
     def may_block(self) -> bool:
-        """Whether `next` may visit a keyring or another machine."""
-        return self._parts.gate.is_remote or not all(
+        """Whether `next` may visit a keyring, a file or another machine."""
+        return self._parts.is_shared or not all(
             leg.done or self._parts.roster.is_at_hand(leg.stop, self._settings) for leg in self._legs
         )
 

@@ -26,6 +26,7 @@ from .budgets.spending import Spending
 from .course import Course
 from .gate import Gate
 from .journey import Journey
+from .off_the_loop import in_a_thread
 from .order import by_policy, record
 from .policy import OnBreak, OnOtherModel, OnRefusal, Policies, check_word
 from .report import health_metrics, with_spending
@@ -109,6 +110,7 @@ class LLMManager:
                     bench=Bench(),
                     gate=Gate(rate_limits(state), Spending(ledger(state)), self._clock),
                     budget=RetryBudget(),
+                    is_shared=state != "memory",
                     clock=self._clock,
                     timer=self._timer,
                     random=self._random,
@@ -202,10 +204,9 @@ class LLMManager:
         return by_policy(names, lambda name: record(name, parts.board, settings), settings.provider_policies)
 
     async def _ajourney(self, request: LLMRequest, preferred: str | None, retry: bool) -> Journey:
-        # Looking for keys may visit the keyring, which the event loop should not wait for.
-        if self._roster.is_given:
+        if self._roster.is_given and self._where(self._roster.settings()) == "memory":
             return self._journey(request, preferred, retry)
-        return await asyncio.to_thread(self._journey, request, preferred, retry)
+        return await in_a_thread(partial(self._journey, request, preferred, retry))
 
     @property
     def on_break(self) -> OnBreak:
@@ -279,7 +280,7 @@ class LLMManager:
         self._background.close()
         if self._made is not None:
             self._made.board.close()
-            self._made.gate.spending.ledger.close()
+            self._made.gate.close()
 
     def __enter__(self) -> Self:
         return self

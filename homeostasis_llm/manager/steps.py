@@ -24,6 +24,8 @@ class Parts:
     bench: Bench
     gate: Gate
     budget: RetryBudget
+    is_shared: bool
+    """Whether health, spending or rates are kept outside of this process."""
     clock: Callable[[], float]
     """Seconds since 1970."""
     timer: Callable[[], float]

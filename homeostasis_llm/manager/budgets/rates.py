@@ -66,11 +66,6 @@ class RateLimits:
             self._shared = _Meter(_redis_storage(storage, self._client), window, nullcontext())
             self._reach = Reach(shown(storage), "each process keeps to the rates for itself", self._check, clock)
 
-    @property
-    def is_remote(self) -> bool:
-        """Whether counting asks another process, or machine."""
-        return self._shared is not None
-
     def acquire(self, provider: str, rates: Rates, tokens: int = 0) -> float:
         """Count a request of about `tokens`, read and written: 0.0. Or count nothing: seconds until it would fit.
 

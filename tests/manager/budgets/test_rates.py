@@ -209,7 +209,6 @@ def test_two_managers_share_what_one_redis_counts(redis_server: RedisServer) -> 
     one, other = RateLimits(redis_server.url), RateLimits(redis_server.url)
     allowed = Rates(requests=10, tokens=1000)
 
-    assert one.is_remote
     assert one.acquire("openai", allowed, 600) == 0
     assert other.acquire("openai", allowed, 600) > 0
     one.settle("openai", allowed, 600, 100)
