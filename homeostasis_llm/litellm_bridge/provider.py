@@ -154,7 +154,7 @@ class LiteLLMProvider(LLMProviderInterface):
                     try:
                         if stream is None:
                             client = await (await self._amade_clients()).async_client()
-                            call = self._call(arguments, client, stream=True)
+                            call = await self._acall(arguments, client, stream=True)
                             stream = await call.astream()
                             reader.reading = call.reading(self.name)
                         piece = await anext(stream, None)
@@ -224,7 +224,7 @@ class LiteLLMProvider(LLMProviderInterface):
         with await self._aexchange(request) as exchange:
             try:
                 client = await (await self._amade_clients()).async_client()
-                call = self._call(arguments, client, stream=False)
+                call = await self._acall(arguments, client, stream=False)
                 answer = await call.acomplete()
             except Exception as error:  # noqa: BLE001  # as in _asked
                 return to_error(error, exchange, self.name, arguments["model"])
@@ -236,6 +236,12 @@ class LiteLLMProvider(LLMProviderInterface):
         if self._lanes is None:
             self._lanes = Lanes(self._litellm_name)
         return self._lanes.call({**arguments, **self._connection(), "client": client}, stream=stream)
+
+    async def _acall(self, arguments: dict[str, Any], client: Any, *, stream: bool) -> Call:
+        if not self._signs:
+            return self._call(arguments, client, stream=stream)
+        # Credentials may lie on another machine, and what looks for them takes its time to be imported.
+        return await asyncio.to_thread(self._call, arguments, client, stream=stream)
 
     def _exchange(self, request: LLMRequest) -> Exchange:
         load_litellm()  # the seconds that this takes are not the provider's
@@ -276,11 +282,12 @@ class LiteLLMProvider(LLMProviderInterface):
         return self._base_url if rest == "/v1beta" and "/v1" in self._base_url else self._base_url + rest
 
     def _key_to_send(self) -> str | None:
-        if key := str(self.api_key):
-            return key
-        # AWS and Google sign with credentials of their own, which litellm finds where their SDKs do.
-        signs = self._facts is not None and self._facts.auth in {"aws", "google"}
-        return None if signs else _NO_KEY
+        return None if self._signs else str(self.api_key) or _NO_KEY
+
+    @property
+    def _signs(self) -> bool:
+        """Whether litellm signs for want of a key, with credentials that it finds where AWS's and Google's SDKs do."""
+        return not str(self.api_key) and self._facts is not None and self._facts.auth in {"aws", "google"}
 
     def _made_clients(self) -> Clients:
         if self._clients is None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from typing import Any
 
 import pytest
+from botocore.auth import SigV4Auth
 
-from homeostasis_llm import LLMError, LLMMessage, LLMRequest
+from homeostasis_llm import LLMError, LLMMessage, LLMRequest, ServerError
 from homeostasis_llm.litellm_bridge.provider import LiteLLMProvider
 from homeostasis_llm.request import JSONSchema, Tool
 
@@ -52,6 +54,34 @@ def test_who_has_an_account_in_the_environment_signs_on_the_direct_lane(waits: b
     signature = loopback.requests[-1].headers["authorization"]
     assert signature.startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
     assert "/eu-west-1/bedrock/aws4_request" in signature
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_event_loop_does_not_wait_for_credentials(
+    stream: bool, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads, sign = [], SigV4Auth.add_auth
+
+    def watched(self: SigV4Auth, request: object) -> None:
+        threads.append(threading.get_ident())
+        sign(self, request)
+
+    monkeypatch.setattr(SigV4Auth, "add_auth", watched)
+    loopback.always(status=503, json={"message": "busy"})
+    provider = LiteLLMProvider("bedrock", base_url=loopback.url)
+
+    async def ask() -> int:
+        asked = anext(provider.acomplete_stream(asking())) if stream else provider.acomplete(asking())
+        with pytest.raises(ServerError):
+            await asked
+        return threading.get_ident()
+
+    with on("direct"):
+        loop = asyncio.run(ask())
+
+    assert len(threads) == 1
+    assert loop not in threads
 
 
 @pytest.mark.usefixtures("account")
