@@ -90,7 +90,8 @@ def _from_litellm(error: Exception, provider: str, model: str | None) -> LLMErro
             f"the request does not suit {provider}: {said}; ask without that, or for another model", **facts
         )
     if isinstance(error, (litellm.BadRequestError, litellm.NotFoundError, ValueError)):
-        return _refined(InvalidRequestError(f"the request does not suit {provider}: {said}", **facts), error)
+        # Nothing was sent: that is litellm's knowledge of this provider, which says nothing of the next one.
+        return _refined(UnsuitableRequestError(f"the request does not suit {provider}: {said}", **facts), error)
     if isinstance(error, litellm.Timeout):
         return LLMTimeoutError(f"{provider} did not answer in time", **facts)
     return LLMError(f"{provider} could not be asked: {said}", **facts)
@@ -99,7 +100,7 @@ def _from_litellm(error: Exception, provider: str, model: str | None) -> LLMErro
 def _refined(told: LLMError, error: Exception) -> LLMError:
     """A bare "invalid request" made exact by litellm, which knows what some providers say instead of a code."""
     litellm = load_litellm()
-    if type(told) is InvalidRequestError:
+    if type(told) in {InvalidRequestError, UnsuitableRequestError}:
         kind = next(
             (
                 ours

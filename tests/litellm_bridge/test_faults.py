@@ -15,11 +15,15 @@ import pytest
 from homeostasis_llm import (
     AuthenticationError,
     ContextLengthError,
+    FilePart,
+    ImagePart,
     InvalidRequestError,
     InvalidResponseError,
     LLMConnectionError,
     LLMError,
+    LLMMessage,
     LLMProviderInterface,
+    LLMRequest,
     LLMTimeoutError,
     ModelNotFoundError,
     OverloadedError,
@@ -28,8 +32,10 @@ from homeostasis_llm import (
     RateLimitError,
     ServerError,
     Timeout,
+    UnsuitableRequestError,
 )
 from homeostasis_llm.litellm_bridge.provider import LiteLLMProvider
+from homeostasis_llm.messages import ContentPart
 
 from ..loopback import Loopback
 from .wires import KEY, anthropic_answer, ask, openai_answer, openai_event
@@ -184,6 +190,26 @@ def test_a_redirect_is_not_followed_with_the_key(call: Call, loopback: Loopback)
         assert isinstance(error, InvalidRequestError)
         assert "redirect" in str(error)
         assert elsewhere.requests == []
+
+
+@both
+@pytest.mark.parametrize(
+    ("name", "model", "asked", "told"),
+    [
+        ("fireworks_ai", "accounts/fireworks/models/gpt-oss-20b", [ImagePart(url="https://pictures.example/1.png")], "image inputs"),
+        ("fireworks_ai", "accounts/fireworks/models/gpt-oss-20b", [FilePart(data=b"x", media_type="a/b")], "file"),
+    ],
+)
+def test_what_litellm_refuses_for_a_provider_another_may_take(  # noqa: PLR0917  # a table and two fixtures
+    name: str, model: str, asked: list[ContentPart], told: str, call: Call, loopback: Loopback
+) -> None:
+    request = LLMRequest([LLMMessage(role="user", content=asked)], model=model)
+    provider = LiteLLMProvider(name, KEY, base_url=loopback.url)
+
+    with pytest.raises(UnsuitableRequestError, match=told):
+        asyncio.run(provider.acomplete(request)) if call is _acomplete else provider.complete(request)
+
+    assert loopback.requests == []
 
 
 @both
