@@ -1,7 +1,7 @@
 """Say in another way what litellm would leave out of a request without a word, or refuse it before it is sent.
 
-A setting without effect would be believed in. The table holds for litellm 1.106; what litellm refuses itself is not in
-it.
+A setting without effect would be believed in. The table holds for litellm 1.106. What litellm refuses itself is in it
+only where the provider's API knows it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..errors import UnsuitableRequestError
-from ..request import LLMRequest
+from ..request import JSONSchema, LLMRequest
 
 Body = Mapping[str, Any]
 """Fields of the body that the provider is sent, in its own words."""
@@ -47,7 +47,7 @@ def carried(request: LLMRequest, arguments: Mapping[str, Any], litellm_name: str
     body: dict[str, Any] = {}
     for row in lost:
         if not (told := row.said(request)):
-            what = f"{row.what} parts" if row.what in _PARTS else f"LLMRequest.{row.what}={asked[row.what]!r}"
+            what = f"{row.what} parts" if row.what in _PARTS else f"LLMRequest.{row.what}={asked[row.what]!r:.80}"
             raise UnsuitableRequestError(
                 f"{provider} cannot be told {what} for {model}: {row.advice}", provider=provider, model=model
             )
@@ -85,6 +85,25 @@ def _cohere_choice(request: LLMRequest) -> Body:
     """By name there is none. Source: docs.cohere.com/reference/chat."""
     choice = str(request.tool_choice)
     return {} if _is_a_tool(choice) else {"tool_choice": choice.upper()}
+
+
+def _cohere_form(request: LLMRequest) -> Body:
+    """litellm tells of none. Sources: docs.cohere.com/reference/chat; structured outputs there, not beside tools."""
+    match request.response_format:
+        case "text":
+            return {"response_format": {"type": "text"}}
+        case "json" if not request.tools:
+            return {"response_format": {"type": "json_object"}}
+        case JSONSchema() as wanted if not request.tools:
+            return {"response_format": {"type": "json_object", "json_schema": wanted.schema}}
+    return {}
+
+
+def _zais_form(request: LLMRequest) -> Body:
+    """litellm tells of none. Source: docs.z.ai/api-reference/llm/chat-completion."""
+    known = {"text": "text", "json": "json_object"}
+    form = request.response_format
+    return {"response_format": {"type": known[form]}} if isinstance(form, str) else {}
 
 
 def _mistral_choice(request: LLMRequest) -> Body:
@@ -132,6 +151,18 @@ _DROPPED = (
         "it can be told required or none, but no tool by its name; give that tool alone, and choose required",
         is_lost=lambda choice: choice != "auto",
         said=_cohere_choice,
+    ),
+    Dropped(
+        "response_format",
+        re.compile("^cohere"),
+        "it keeps to a form only where it has no tools to call; ask for one of the two",
+        said=_cohere_form,
+    ),
+    Dropped(
+        "response_format",
+        re.compile("^zai/"),
+        "it knows any JSON, but no schema; describe the form in the prompt, and ask for json",
+        said=_zais_form,
     ),
     Dropped("tool_choice", re.compile("^mistral/"), "", is_lost=_is_a_tool, said=_mistral_choice),
     Dropped(

@@ -12,6 +12,7 @@ from homeostasis_llm import (
     AudioPart,
     FilePart,
     ImagePart,
+    JSONSchema,
     LLMChunk,
     LLMError,
     LLMMessage,
@@ -28,6 +29,7 @@ from ..loopback import Loopback
 from .wires import KEY, ask
 
 TOOL = Tool(name="weather")
+FORM = JSONSchema(schema={"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]})
 SOUND = AudioPart(data=b"RIFF-sound", media_type="audio/wav")
 PAPER = FilePart(data=b"%PDF-paper", media_type="application/pdf", name="a.pdf")
 PICTURE = ImagePart(data=b"\x89PNG\r\n\x1a\npicture")
@@ -61,6 +63,9 @@ def with_part(part: ContentPart, model: str) -> LLMRequest:
     ("provider", "model", "fields", "field"),
     [
         ("cohere", "command-a-03-2025", {"tools": [TOOL], "tool_choice": "weather"}, "tool_choice"),
+        ("cohere", "command-a-03-2025", {"tools": [TOOL], "response_format": "json"}, "response_format"),
+        ("cohere", "command-a-03-2025", {"tools": [TOOL], "response_format": FORM}, "response_format"),
+        ("zai", "glm-4.6", {"response_format": FORM}, "response_format"),
         ("ollama", "llama3.1", {"tools": [TOOL], "tool_choice": "weather"}, "tool_choice"),
         ("ollama", "llama3.1", {"tools": [TOOL], "tool_choice": "required"}, "tool_choice"),
         ("ollama", "llama3.1", {"tools": [TOOL], "tool_choice": "none"}, "tool_choice"),
@@ -157,6 +162,25 @@ def test_cohere_is_told_whether_to_call_tools(choice: str, word: str, server: Lo
     body = sent("cohere", request, server)
 
     assert (body["tool_choice"], body["k"]) == (word, 3)
+
+
+@pytest.mark.parametrize("lane", ["direct", "full"])
+@pytest.mark.parametrize(
+    ("provider", "model", "form", "told"),
+    [
+        ("cohere", "command-a-03-2025", "text", {"type": "text"}),
+        ("cohere", "command-a-03-2025", "json", {"type": "json_object"}),
+        ("cohere", "command-a-03-2025", FORM, {"type": "json_object", "json_schema": FORM.schema}),
+        ("zai", "glm-4.6", "text", {"type": "text"}),
+        ("zai", "glm-4.6", "json", {"type": "json_object"}),
+    ],
+)
+def test_a_form_that_litellm_refuses_is_told_to_who_knows_it(  # noqa: PLR0917  # a table, two fixtures and a lane
+    provider: str, model: str, form: Any, told: Any, lane: str, server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOMEOSTASIS_LITELLM_LANE", lane)
+
+    assert sent(provider, ask(model=model, response_format=form), server)["response_format"] == told
 
 
 def test_mistral_is_told_which_tool_to_call(server: Loopback) -> None:

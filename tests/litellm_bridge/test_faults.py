@@ -196,7 +196,12 @@ def test_a_redirect_is_not_followed_with_the_key(call: Call, loopback: Loopback)
 @pytest.mark.parametrize(
     ("name", "model", "asked", "told"),
     [
-        ("fireworks_ai", "accounts/fireworks/models/gpt-oss-20b", [ImagePart(url="https://pictures.example/1.png")], "image inputs"),
+        (
+            "fireworks_ai",
+            "accounts/fireworks/models/gpt-oss-20b",
+            [ImagePart(url="https://pictures.example/1.png")],
+            "image inputs",
+        ),
         ("fireworks_ai", "accounts/fireworks/models/gpt-oss-20b", [FilePart(data=b"x", media_type="a/b")], "file"),
     ],
 )
