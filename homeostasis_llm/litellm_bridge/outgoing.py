@@ -30,13 +30,11 @@ _TAKE_OBJECTS = ("anthropic", "bedrock", "gemini", "ollama", "vertex_ai")
 """How litellm's names begin of those whose APIs take the arguments of a call as an object, and not as its text."""
 
 
-def completion_arguments(
-    request: LLMRequest, provider: str, default_model: str, *, litellm_name: str = ""
-) -> dict[str, Any]:
+def completion_arguments(request: LLMRequest, provider: str, litellm_name: str, default_model: str) -> dict[str, Any]:
     """What `request` says, in the words of `litellm.completion`; only what was said is in it.
 
-    `provider` is our own name for who is asked, `litellm_name` litellm's, where that is another. Raises
-    `InvalidRequestError` where `extra` repeats what has a field of its own.
+    `provider` is our own name for who is asked. Raises `InvalidRequestError` where `extra` repeats what has a field of
+    its own.
     """
     if clash := sorted(_RESERVED & request.extra.keys()):
         raise InvalidRequestError(
@@ -57,7 +55,7 @@ def completion_arguments(
     }
     return {
         "model": request.model if request.model is not None else default_model,
-        "messages": [_message(message, provider, litellm_name or provider) for message in request.conversation()],
+        "messages": [_message(message, provider, litellm_name) for message in request.conversation()],
         **{name: given for name, given in said.items() if given is not None},
         **request.extra,
     }

@@ -253,7 +253,7 @@ class LiteLLMProvider(LLMProviderInterface):
         return self._exchange(request)
 
     def _arguments(self, request: LLMRequest) -> dict[str, Any]:
-        arguments = completion_arguments(request, self.name, self.default_model, litellm_name=self._litellm_name)
+        arguments = completion_arguments(request, self.name, self._litellm_name, self.default_model)
         if not arguments["model"]:
             raise InvalidRequestError(
                 f"LLMRequest.model: {self.name} has no default model; name one", provider=self.name

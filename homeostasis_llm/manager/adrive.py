@@ -17,7 +17,7 @@ from .course import Course, has_content
 from .drive import as_llm_error
 from .hedging import race
 from .journey import Journey
-from .off_the_loop import next_step, told
+from .off_the_loop import found, told
 from .steps import Ask, Pause
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ async def complete(journey: Journey, sleep: Sleep) -> LLMResponse:
     """The answer of the first provider that gives one. Raises `LLMError`."""
     try:
         while True:
-            step = await next_step(journey, journey.next)
+            step = await found(journey, journey.next)
             if isinstance(step, Pause):
                 await _wait(journey, step, sleep)
                 continue
@@ -68,7 +68,7 @@ async def stream(
     """`complete`, piece by piece."""
     try:
         while True:
-            step = await next_step(journey, course.next)
+            step = await found(journey, course.next)
             if isinstance(step, Pause):
                 await _wait(journey, step, sleep)
                 continue

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from ..errors import LLMError
 from .journey import Journey
-from .off_the_loop import told
+from .off_the_loop import found, told
 from .steps import Ask
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ async def race(
     running: dict[asyncio.Task[T], Ask] = {asyncio.ensure_future(start(first)): first}
     try:
         done, _ = await asyncio.wait(running, timeout=patience)
-        if not done and (second := await told(journey, partial(journey.beside, first))) is not None:
+        if not done and (second := await found(journey, partial(journey.beside, first))) is not None:
             running[asyncio.ensure_future(start(second))] = second
         while running:
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)

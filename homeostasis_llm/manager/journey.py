@@ -347,6 +347,11 @@ class Journey:
         self._parts.board.released(ask.permit)
         self.log.note(ask, "abandoned", seconds)
 
+    def unasked(self, ask: Ask) -> None:
+        """The caller wants no answer any more, and nobody was asked for it."""
+        self._parts.gate.leave(ask.ticket, None)
+        self._parts.board.released(ask.permit)
+
     def close(self) -> None:
         """Give back what is held between two tries, where the caller gives up while waiting."""
         for leg in self._legs:

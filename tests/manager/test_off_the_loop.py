@@ -12,9 +12,20 @@ from typing import Any
 import pytest
 from redis.connection import AbstractConnection
 
-from homeostasis_llm import LLMChunk, LLMError, LLMManager, LLMRequest, LLMResponse, ServerError, Settings
+from homeostasis_llm import (
+    LLMChunk,
+    LLMError,
+    LLMManager,
+    LLMRequest,
+    LLMResponse,
+    RetryConfig,
+    ServerError,
+    Settings,
+)
 from homeostasis_llm.manager.database import Database
+from homeostasis_llm.manager.journey import Journey
 from homeostasis_llm.manager.off_the_loop import in_a_thread
+from homeostasis_llm.manager.steps import Ask, Pause
 from tests.manager.redis_server import RedisServer, redis_server
 from tests.manager.scripted import HELLO, ONCE, Says
 
@@ -131,6 +142,39 @@ def test_the_event_loop_reaches_for_nothing(first: Says, way: Way, hedge: bool, 
 
     assert threads
     assert loop not in threads
+
+
+def test_who_is_found_when_nobody_waits_any_more_is_left_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: Seen
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    one_place = Settings.model_validate({"providers": {"one": {"max_concurrent": 1}}})
+    looking, go_on, has_looked = threading.Event(), threading.Event(), threading.Event()
+
+    def held_up(journey: Journey) -> Ask | Pause:
+        looking.set()
+        go_on.wait()
+        step = found(journey)
+        has_looked.set()
+        return step
+
+    async def program() -> LLMResponse:
+        given_up = asyncio.ensure_future(manager.acomplete(HELLO))
+        await asyncio.to_thread(looking.wait)
+        given_up.cancel()
+        with suppress(asyncio.CancelledError):
+            await given_up
+        go_on.set()
+        await asyncio.to_thread(has_looked.wait)
+        return await manager.acomplete(HELLO)
+
+    found = Journey.next
+    monkeypatch.setattr(Journey, "next", held_up)
+    with LLMManager(
+        providers=[Says("one")], settings=one_place, state="file", retry_config=RetryConfig(deadline=20)
+    ) as manager:
+        assert asyncio.run(program()).content == "one says hello"
+    assert seen.threads
 
 
 def test_what_is_cancelled_before_its_turn_is_done_all_the_same() -> None:
