@@ -5,6 +5,8 @@ Each command is loaded when it runs, and imports what it needs then, so that hel
 
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
 from types import TracebackType
 
@@ -92,12 +94,19 @@ llm.take_in(__name__, _COMMANDS)
 homeostasis.add_command(llm)
 
 
+_OBJECTS = 100_000
+"""Some ten megabytes of them are made before Python looks for garbage among them."""
+
+
 def main() -> None:
     """Run the command that the process was started with, and end the process."""
     sys.excepthook = _without_keys
     # httpx has a command line of its own, which it loads with rich and pygments wherever they are installed, whoever
     # imports it. None says that there is none: it does without, and a command that uses HTTP begins sooner.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # typeshed knows of modules alone
+    # One command makes little garbage, and what it loads is none: Python looks through it seldom, and not at the end.
+    gc.set_threshold(_OBJECTS)
+    atexit.register(gc.freeze)
     homeostasis(prog_name="homeostasis")
 
 

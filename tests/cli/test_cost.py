@@ -122,6 +122,23 @@ def test_a_command_that_uses_http_does_not_load_the_command_line_of_httpx(
     assert step.modules & {"rich", "pygments"} == set()
 
 
+def test_what_a_command_leaves_is_not_looked_through_at_the_end(
+    child_environment: dict[str, str], tmp_path: Path
+) -> None:
+    program = """
+import gc
+gc.disable()
+class Ring:
+    def __init__(self): self.itself = self
+    def __del__(self): print("collected")
+Ring()
+"""
+    run = "import sys\nsys.argv[1:] = ['llm', '--help']\nfrom homeostasis_llm.cli import main\nmain()"
+
+    assert Step(program, child_environment, tmp_path / "report").run.stdout == "collected\n"
+    assert "collected" not in Step(program + run, child_environment, tmp_path / "report").run.stdout
+
+
 def test_checking_a_key_loads_settings_and_registry_only_where_they_have_a_say(
     child_environment: dict[str, str], tmp_path: Path, home: Path
 ) -> None:
