@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
@@ -85,16 +84,6 @@ class ChatOverProvider(ChatModel):
 
     def _made(self, url: str, providers: int) -> BaseChatModel:  # noqa: ARG002  # it is one
         return ChatHomeostasis(provider=_provider(url), model=MODEL)
-
-
-class FrozenChat(ChatOverProvider):
-    """`ChatOverProvider` in a program that has told the garbage collector to leave alone what its first call loaded."""
-
-    def __init__(self, url: str, *, providers: int = 1) -> None:
-        super().__init__(url, providers=providers)
-        self.call([Message(role="user", content="Hi")])
-        gc.collect()
-        gc.freeze()
 
 
 class ChatOverManager(ChatModel):

@@ -41,7 +41,6 @@ CLIENTS = {
     "provider": Entry("ours:Provider", "homeostasis_llm"),
     "LLMManager": Entry("ours:Manager", "homeostasis_llm"),
     "ChatHomeostasis(provider)": Entry("ours:ChatOverProvider", "homeostasis_llm"),
-    "ChatHomeostasis(provider), frozen": Entry("ours:FrozenChat", "homeostasis_llm"),
     "ChatHomeostasis(manager)": Entry("ours:ChatOverManager", "homeostasis_llm"),
     "provider, full lane": Entry("ours:Provider", "homeostasis_llm", "full"),
     "LLMManager, full lane": Entry("ours:Manager", "homeostasis_llm", "full"),
